@@ -240,9 +240,9 @@ struct Variant {
 
 // The op table: one entry per header.
 struct Op {
-    const Facts* facts;
-    Status (*infer)(InferContext&);
-    Status (*reference)(RunContext&);
+    const Facts* facts = nullptr;
+    Status (*infer)(InferContext&) = nullptr;
+    Status (*reference)(RunContext&) = nullptr;
     std::span<const Variant> variants;
     uint16_t shard = 0, index = 0;  // where kernels::find() looks up its kernels
 };
