@@ -43,6 +43,9 @@ class File {
 // Whole file into memory, refused over `max_bytes`.
 Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t max_bytes);
 
+// Reads an inherited descriptor until its end or until `dst` is full; how many bytes came.
+Result<size_t> read_fd(int fd, MutableBytes dst);
+
 // Replaces `path` in one step: temporary file in the same folder (mode given), written through `fill`,
 // fsync, optional `verify` of the finished temporary, rename, fsync of the folder. On any error, and when
 // the process receives SIGINT/SIGTERM/SIGHUP through remove_temporaries(), the temporary is removed and
@@ -73,7 +76,8 @@ void remove_temporaries() noexcept;
 // returned. `lock` asks for mlock; whether it was granted is reported by locked().
 class Pages {
    public:
-    enum Flags : unsigned { kPlain = 0, kLock = 1, kGuard = 2, kHuge = 4 };
+    // kGuard: an inaccessible page on each side. kHuge: asks for huge pages. kWipeOnFork: a forked child sees zeros.
+    enum Flags : unsigned { kPlain = 0, kLock = 1, kGuard = 2, kHuge = 4, kWipeOnFork = 8 };
     static Result<Pages> allocate(size_t size, unsigned flags);
     Pages() = default;
     Pages(Pages&& other) noexcept;
@@ -102,6 +106,7 @@ void wipe(void* data, size_t size) noexcept;
 int64_t unix_time();          // seconds since the epoch
 uint64_t monotonic_ns();
 uint64_t process_cpu_ns();
+uint32_t effective_uid();
 uint64_t peak_memory_bytes();   // of this process (VmHWM)
 unsigned cpu_count();           // CPUs this process may use (affinity and cgroup quota)
 uint64_t memory_limit();        // min(RAM, cgroup limit)

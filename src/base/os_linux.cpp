@@ -1,0 +1,627 @@
+// The operating system layer for Linux (x86 and ARM).
+#if defined(__linux__)
+
+#include "coffer/base/os.hpp"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <charconv>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <system_error>
+#include <vector>
+
+#include "coffer/base/checked.hpp"
+
+namespace coffer::os {
+namespace {
+
+Error io_error(const char* action, std::string_view path, int code) {
+    return error(Code::kIo, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
+}
+
+// A path with an embedded NUL would silently name another file.
+Status check_path(const std::string& path) {
+    if (path.empty()) return error(Code::kInvalidArgument, "empty file name");
+    if (path.find('\0') != std::string::npos)
+        return error(Code::kInvalidArgument, "file name '", path, "' has a NUL");
+    return {};
+}
+
+class Descriptor {
+ public:
+    explicit Descriptor(int fd = -1) : fd_(fd) {}
+    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor& operator=(Descriptor&& other) noexcept {
+        std::swap(fd_, other.fd_);
+        return *this;
+    }
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    int get() const { return fd_; }
+    bool valid() const { return fd_ >= 0; }
+    int release() { return std::exchange(fd_, -1); }
+
+ private:
+    int fd_;
+};
+
+template <class Call>
+auto retry(Call call) {
+    auto result = call();
+    while (result < 0 && errno == EINTR) result = call();
+    return result;
+}
+
+Descriptor open_at(int dir, const char* path, int flags, mode_t mode = 0) {
+    return Descriptor(retry([&] { return ::openat(dir, path, flags | O_CLOEXEC | O_NOCTTY, mode); }));
+}
+
+}  // namespace
+
+// ---- files
+
+Result<File> File::open_read(const std::string& path, Flags flags) {
+    COFFER_TRY(check_path(path));
+    // O_NONBLOCK: opening a FIFO must not wait for a writer before it can be refused.
+    const int follow = flags & kNoFollow ? O_NOFOLLOW : 0;
+    Descriptor fd = open_at(AT_FDCWD, path.c_str(), O_RDONLY | O_NONBLOCK | follow);
+    if (!fd.valid()) {
+        if (errno == ELOOP && follow) return error(Code::kIo, Detail::kIo, "'", path, "' is a symbolic link");
+        return io_error("cannot open", path, errno);
+    }
+    struct stat info;
+    if (::fstat(fd.get(), &info) != 0) return io_error("cannot stat", path, errno);
+    if (!S_ISREG(info.st_mode)) return error(Code::kIo, Detail::kIo, "'", path, "' is not a regular file");
+    return File(fd.release(), static_cast<uint64_t>(info.st_size), path);
+}
+
+File::File(File&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), size_(std::exchange(other.size_, 0)), path_(std::move(other.path_)) {}
+
+File& File::operator=(File&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    std::swap(size_, other.size_);
+    std::swap(path_, other.path_);
+    return *this;
+}
+
+File::~File() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+Status File::read_at(uint64_t offset, MutableBytes dst) const {
+    uint64_t end;
+    if (!checked_add<uint64_t>(offset, dst.size(), &end) || !std::in_range<off_t>(end)) {
+        return error(Code::kIo, Detail::kIo, "'", path_, "': read at ", offset, " is out of range");
+    }
+    while (!dst.empty()) {
+        const ssize_t n = retry([&] { return ::pread(fd_, dst.data(), dst.size(), static_cast<off_t>(offset)); });
+        if (n < 0) return io_error("cannot read", path_, errno);
+        if (n == 0) return error(Code::kIo, Detail::kIo, "'", path_, "' ends at ", offset, ", ", end, " expected");
+        offset += static_cast<uint64_t>(n);
+        dst = dst.subspan(static_cast<size_t>(n));
+    }
+    return {};
+}
+
+Result<File::Stat> File::stat() const {
+    struct stat info;
+    if (::fstat(fd_, &info) != 0) return io_error("cannot stat", path_, errno);
+    return Stat{static_cast<uint32_t>(info.st_mode & 07777), static_cast<uint32_t>(info.st_uid)};
+}
+
+Result<std::vector<std::byte>> read_file(const std::string& path, uint64_t max_bytes) {
+    COFFER_TRY_ASSIGN(File file, File::open_read(path));
+    if (file.size() > max_bytes) {
+        return error(Code::kLimit, Detail::kLimit, "'", path, "' has ", file.size(), " bytes, at most ", max_bytes,
+                     " are allowed");
+    }
+    std::vector<std::byte> bytes(static_cast<size_t>(file.size()));
+    COFFER_TRY(file.read_at(0, bytes));
+    return bytes;
+}
+
+Result<size_t> read_fd(int fd, MutableBytes dst) {
+    size_t filled = 0;
+    while (filled < dst.size()) {
+        const ssize_t n = retry([&] { return ::read(fd, dst.data() + filled, dst.size() - filled); });
+        if (n < 0) return io_error("cannot read", "fd:" + std::to_string(fd), errno);
+        if (n == 0) break;
+        filled += static_cast<size_t>(n);
+    }
+    return filled;
+}
+
+// ---- atomic replacement
+
+namespace {
+
+// Temporaries that exist now, where a signal handler can find them: no locks, no allocation. An entry is
+// published before its file is created, and the owner is the process that created it (not a fork of it).
+struct LiveTemporary {
+    enum State : int { kFree, kClaimed, kLive };
+    std::atomic<int> state{kFree};
+    int dir = -1;
+    pid_t owner = 0;
+    char name[48] = {};
+};
+constexpr size_t kMaxTemporaries = 64;
+LiveTemporary live_temporaries[kMaxTemporaries];
+// Counts calls of remove_temporaries(), so that a file created while the handler runs is noticed.
+std::atomic<unsigned> removals{0};
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<unsigned>::is_always_lock_free);
+
+LiveTemporary* claim_temporary() {
+    for (LiveTemporary& entry : live_temporaries) {
+        int expected = LiveTemporary::kFree;
+        if (entry.state.compare_exchange_strong(expected, LiveTemporary::kClaimed)) return &entry;
+    }
+    return nullptr;
+}
+
+bool random_name(char (&name)[48]) {
+    std::array<unsigned char, 16> bytes;
+    if (retry([&] { return ::getrandom(bytes.data(), bytes.size(), 0); }) != static_cast<ssize_t>(bytes.size())) {
+        return false;
+    }
+    constexpr std::string_view prefix = ".coffer-";
+    constexpr char digits[] = "0123456789abcdef";
+    char* out = std::copy(prefix.begin(), prefix.end(), name);
+    for (unsigned char b : bytes) {
+        *out++ = digits[b >> 4];
+        *out++ = digits[b & 15];
+    }
+    std::memcpy(out, ".tmp", 5);
+    return true;
+}
+
+Status write_all(int fd, uint64_t offset, Bytes bytes, const std::string& path) {
+    uint64_t end;
+    if (!checked_add<uint64_t>(offset, bytes.size(), &end) || !std::in_range<off_t>(end)) {
+        return error(Code::kIo, Detail::kIo, "'", path, "': write at ", offset, " is out of range");
+    }
+    while (!bytes.empty()) {
+        const ssize_t n = retry([&] { return ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)); });
+        if (n < 0) return io_error("cannot write", path, errno);
+        if (n == 0) return io_error("cannot write", path, ENOSPC);
+        offset += static_cast<uint64_t>(n);
+        bytes = bytes.subspan(static_cast<size_t>(n));
+    }
+    return {};
+}
+
+}  // namespace
+
+struct AtomicFile::State {
+    Descriptor dir;
+    Descriptor file;
+    std::string target;     // as the caller named it, for messages
+    std::string base;       // last component of target
+    std::string temporary;  // path of the temporary
+    uint64_t end = 0;       // where write() and copy_from() append
+    LiveTemporary* entry = nullptr;
+
+    ~State() {
+        if (entry == nullptr) return;
+        if (file.valid() && entry->owner == ::getpid()) ::unlinkat(dir.get(), entry->name, 0);
+        forget();
+    }
+    void forget() {
+        entry->state.store(LiveTemporary::kFree);
+        entry = nullptr;
+    }
+};
+
+AtomicFile::AtomicFile(std::unique_ptr<State> state) : state_(std::move(state)) {}
+AtomicFile::AtomicFile(AtomicFile&&) noexcept = default;
+AtomicFile::~AtomicFile() = default;
+
+Result<AtomicFile> AtomicFile::create(const std::string& path, uint32_t mode) {
+    COFFER_TRY(check_path(path));
+    auto state = std::make_unique<State>();
+    state->target = path;
+    const size_t slash = path.rfind('/');
+    const std::string folder = slash == std::string::npos ? "./" : path.substr(0, slash + 1);
+    state->base = path.substr(slash == std::string::npos ? 0 : slash + 1);
+    if (state->base.empty()) return error(Code::kInvalidArgument, "'", path, "' names a folder");
+
+    state->dir = open_at(AT_FDCWD, folder.c_str(), O_RDONLY | O_DIRECTORY);
+    if (!state->dir.valid()) return io_error("cannot open folder", folder, errno);
+    // rename() would happily put a file in the place of a device or a FIFO.
+    struct stat info;
+    if (::fstatat(state->dir.get(), state->base.c_str(), &info, 0) == 0 && !S_ISREG(info.st_mode)) {
+        return error(Code::kIo, Detail::kIo, "'", path, "' exists and is not a regular file");
+    }
+
+    LiveTemporary* entry = claim_temporary();
+    if (entry == nullptr) return error(Code::kLimit, Detail::kLimit, "too many files are being written at once");
+    state->entry = entry;
+    if (!random_name(entry->name)) return io_error("no random name for", path, errno);
+    entry->dir = state->dir.get();
+    entry->owner = ::getpid();
+    state->temporary = folder + entry->name;
+
+    const unsigned before = removals.load();
+    entry->state.store(LiveTemporary::kLive);
+    state->file = open_at(state->dir.get(), entry->name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    if (!state->file.valid()) return io_error("cannot create a temporary file beside", path, errno);
+    if (removals.load() != before) return error(Code::kCancelled, Detail::kCancelled, "interrupted");
+    return AtomicFile(std::move(state));
+}
+
+const std::string& AtomicFile::temporary_path() const {
+    return state_->temporary;
+}
+
+Status AtomicFile::write(Bytes bytes) {
+    return write_at(state_->end, bytes);
+}
+
+Status AtomicFile::write_at(uint64_t offset, Bytes bytes) {
+    COFFER_TRY(write_all(state_->file.get(), offset, bytes, state_->target));
+    state_->end = std::max(state_->end, offset + bytes.size());
+    return {};
+}
+
+Status AtomicFile::copy_from(const File& src, uint64_t offset, uint64_t size) {
+    uint64_t src_end, dst_end;
+    if (!checked_add(offset, size, &src_end) || src_end > src.size() || !checked_add(state_->end, size, &dst_end) ||
+        !std::in_range<off_t>(dst_end)) {
+        return error(Code::kIo, Detail::kIo, "'", state_->target, "': copy of ", size, " bytes is out of range");
+    }
+    // The kernel copies (or shares) the blocks; where it cannot, for example between file systems, the rest
+    // goes through a buffer, which also reports the real error if there is one.
+    while (size > 0) {
+        off_t from = static_cast<off_t>(offset);
+        off_t to = static_cast<off_t>(state_->end);
+        const size_t step = static_cast<size_t>(std::min<uint64_t>(size, uint64_t{1} << 30));
+        const ssize_t n = retry([&] { return ::copy_file_range(src.fd(), &from, state_->file.get(), &to, step, 0); });
+        if (n <= 0) break;
+        offset += static_cast<uint64_t>(n);
+        size -= static_cast<uint64_t>(n);
+        state_->end += static_cast<uint64_t>(n);
+    }
+    std::vector<std::byte> buffer(static_cast<size_t>(std::min<uint64_t>(size, 1 << 20)));
+    while (size > 0) {
+        const MutableBytes part(buffer.data(), static_cast<size_t>(std::min<uint64_t>(size, buffer.size())));
+        COFFER_TRY(src.read_at(offset, part));
+        COFFER_TRY(write(part));
+        offset += part.size();
+        size -= part.size();
+    }
+    return {};
+}
+
+Status AtomicFile::sync() {
+    if (retry([&] { return ::fsync(state_->file.get()); }) != 0) {
+        return io_error("cannot write", state_->target, errno);
+    }
+    return {};
+}
+
+Status AtomicFile::commit() {
+    State& s = *state_;
+    if (s.entry == nullptr) return error(Code::kInternal, "'", s.target, "' was committed before");
+    COFFER_TRY(sync());
+    if (::renameat(s.dir.get(), s.entry->name, s.dir.get(), s.base.c_str()) != 0) {
+        return io_error("cannot replace", s.target, errno);
+    }
+    s.forget();
+    // Some file systems cannot sync a folder and say EINVAL; there is nothing more to do on those.
+    if (retry([&] { return ::fsync(s.dir.get()); }) != 0 && errno != EINVAL) {
+        return io_error("cannot sync the folder of", s.target, errno);
+    }
+    return {};
+}
+
+void remove_temporaries() noexcept {
+    const int saved_errno = errno;
+    removals.fetch_add(1);
+    const pid_t self = ::getpid();
+    for (LiveTemporary& entry : live_temporaries) {
+        if (entry.state.load() == LiveTemporary::kLive && entry.owner == self) ::unlinkat(entry.dir, entry.name, 0);
+    }
+    errno = saved_errno;
+}
+
+// ---- memory
+
+namespace {
+
+constexpr size_t kHugePage = size_t{2} << 20;
+
+size_t page_size() {
+    static const size_t size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+    return size;
+}
+
+// Wipes whole pages, leaving those alone that were never touched: writing zeros to them would allocate them.
+void wipe_pages(std::byte* data, size_t size) noexcept {
+    const size_t page = page_size();
+    unsigned char resident[256];
+    while (size > 0) {
+        const size_t step = std::min(size, page * sizeof resident);
+        const bool known = ::mincore(data, step, resident) == 0;
+        for (size_t i = 0; i * page < step; ++i) {
+            if (!known || (resident[i] & 1)) wipe(data + i * page, page);
+        }
+        data += step;
+        size -= step;
+    }
+}
+
+}  // namespace
+
+void wipe(void* data, size_t size) noexcept {
+    if (size > 0) ::explicit_bzero(data, size);
+}
+
+Result<Pages> Pages::allocate(size_t size, unsigned flags) {
+    const size_t page = page_size();
+    const bool huge = (flags & kHuge) && size >= kHugePage;
+    const size_t guard = flags & kGuard ? page : 0;
+    const size_t slack = huge ? kHugePage : 0;  // to align the start
+    size_t usable, mapped;
+    if (!checked_round_up(std::max<size_t>(size, 1), page, &usable) ||
+        !checked_add(usable, 2 * guard + slack, &mapped)) {
+        return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
+    }
+    const int access = guard > 0 ? PROT_NONE : PROT_READ | PROT_WRITE;
+    void* base = ::mmap(nullptr, mapped, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (base == MAP_FAILED) return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
+
+    Pages pages;
+    pages.base_ = base;
+    pages.mapped_ = mapped;
+    auto start = reinterpret_cast<uintptr_t>(base) + guard;
+    if (huge) start = round_up<uintptr_t>(start, kHugePage);
+    std::byte* data = reinterpret_cast<std::byte*>(start);
+    // Without its access rights there are no secrets in it yet: the destructor only has to unmap.
+    if (guard > 0 && ::mprotect(data, usable, PROT_READ | PROT_WRITE) != 0) {
+        return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
+    }
+    pages.data_ = data;
+    pages.size_ = size;
+    ::madvise(data, usable, MADV_DONTDUMP);
+    if (huge) ::madvise(data, usable, MADV_HUGEPAGE);
+#ifdef MADV_WIPEONFORK
+    if (flags & kWipeOnFork) ::madvise(data, usable, MADV_WIPEONFORK);
+#endif
+    if (flags & kLock) pages.locked_ = ::mlock(data, usable) == 0;
+    return pages;
+}
+
+Pages::Pages(Pages&& other) noexcept {
+    *this = std::move(other);
+}
+
+Pages& Pages::operator=(Pages&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    std::swap(base_, other.base_);
+    std::swap(mapped_, other.mapped_);
+    std::swap(locked_, other.locked_);
+    std::swap(read_only_, other.read_only_);
+    return *this;
+}
+
+Pages::~Pages() {
+    if (base_ == nullptr) return;
+    if (data_ != nullptr) {
+        const size_t usable = round_up(std::max<size_t>(size_, 1), page_size());
+        const bool writable = !read_only_ || ::mprotect(data_, usable, PROT_READ | PROT_WRITE) == 0;
+        if (writable) wipe_pages(data_, usable);
+    }
+    ::munmap(base_, mapped_);
+}
+
+void Pages::protect_read_only() {
+    if (data_ == nullptr) return;
+    read_only_ = ::mprotect(data_, round_up(std::max<size_t>(size_, 1), page_size()), PROT_READ) == 0;
+}
+
+void Pages::discard(size_t offset, size_t size) {
+    size_t end, begin;
+    if (data_ == nullptr || !checked_add(offset, size, &end) || !checked_round_up(offset, page_size(), &begin))
+        return;
+    // The last page belongs to us wholly, even if size() ends inside it.
+    end = end >= size_ ? round_up(size_, page_size()) : end / page_size() * page_size();
+    if (begin >= end) return;
+    if (read_only_ && ::mprotect(data_ + begin, end - begin, PROT_READ | PROT_WRITE) != 0) return;
+    wipe_pages(data_ + begin, end - begin);
+    ::madvise(data_ + begin, end - begin, MADV_DONTNEED);  // refused for locked pages: those stay, as zeros
+    if (read_only_) ::mprotect(data_ + begin, end - begin, PROT_READ);
+}
+
+// ---- clocks and limits
+
+namespace {
+
+uint64_t clock_ns(clockid_t clock) {
+    struct timespec t;
+    if (::clock_gettime(clock, &t) != 0) return 0;
+    return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+// The files of /proc and /sys have no size: read what fits.
+std::optional<std::string> read_small(const std::string& path) {
+    const Descriptor fd = open_at(AT_FDCWD, path.c_str(), O_RDONLY);
+    if (!fd.valid()) return std::nullopt;
+    std::array<std::byte, 8192> buffer;
+    const auto n = read_fd(fd.get(), buffer);
+    if (!n) return std::nullopt;
+    return std::string(as_text(Bytes(buffer.data(), *n)));
+}
+
+std::optional<uint64_t> parse_number(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    uint64_t value;
+    const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (code != std::errc() || end == text.data()) return std::nullopt;
+    return value;
+}
+
+// Calls visit(folder) for this process's control group and each group above it: a limit anywhere on the way
+// counts. Version 2 has one hierarchy; version 1 has one per controller.
+template <class Visit>
+void for_each_cgroup(std::string_view controller, Visit visit) {
+    const auto text = read_small("/proc/self/cgroup");
+    if (!text) return;
+    std::string_view rest = *text;
+    while (!rest.empty()) {
+        const std::string_view line = rest.substr(0, rest.find('\n'));
+        rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        const size_t first = line.find(':');
+        const size_t second = line.find(':', first == line.npos ? first : first + 1);
+        if (second == line.npos) continue;
+        const std::string_view controllers = line.substr(first + 1, second - first - 1);
+        std::string root = "/sys/fs/cgroup";
+        if (!controllers.empty()) {
+            const std::string list = "," + std::string(controllers) + ",";
+            if (list.find("," + std::string(controller) + ",") == list.npos) continue;
+            root += "/" + std::string(controller);
+        }
+        // A group outside our namespace shows as "/.."; then only the root is visible.
+        std::string group(line.substr(second + 1));
+        if (group.find("..") != group.npos) group.clear();
+        while (group.size() > 1) {
+            visit(root + group);
+            group.resize(group.rfind('/'));
+        }
+        visit(root);
+    }
+}
+
+unsigned affinity_count() {
+    // Large machines have more CPUs than cpu_set_t; the kernel says EINVAL until the set is large enough.
+    for (size_t cpus = CPU_SETSIZE; cpus <= size_t{1} << 20; cpus *= 4) {
+        cpu_set_t* set = CPU_ALLOC(cpus);
+        if (set == nullptr) break;
+        const int failed = ::sched_getaffinity(0, CPU_ALLOC_SIZE(cpus), set);
+        const int count = failed ? 0 : CPU_COUNT_S(CPU_ALLOC_SIZE(cpus), set);
+        CPU_FREE(set);
+        if (count > 0) return static_cast<unsigned>(count);
+    }
+    return static_cast<unsigned>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
+}
+
+}  // namespace
+
+int64_t unix_time() {
+    return static_cast<int64_t>(::time(nullptr));
+}
+uint64_t monotonic_ns() {
+    return clock_ns(CLOCK_MONOTONIC);
+}
+uint64_t process_cpu_ns() {
+    return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+uint32_t effective_uid() {
+    return static_cast<uint32_t>(::geteuid());
+}
+
+uint64_t peak_memory_bytes() {
+    if (const auto status = read_small("/proc/self/status")) {
+        const size_t at = status->find("VmHWM:");
+        if (at != status->npos) {
+            if (const auto kib = parse_number(std::string_view(*status).substr(at + 6))) return *kib * 1024;
+        }
+    }
+    struct rusage usage;
+    return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<uint64_t>(usage.ru_maxrss) * 1024 : 0;
+}
+
+unsigned cpu_count() {
+    uint64_t count = affinity_count();
+    const auto limit = [&](std::optional<uint64_t> quota, std::optional<uint64_t> period) {
+        if (quota && period && *quota > 0 && *period > 0) {
+            count = std::min(count, *quota / *period + (*quota % *period != 0));
+        }
+    };
+    for_each_cgroup("cpu", [&](const std::string& folder) {
+        if (const auto max = read_small(folder + "/cpu.max")) {  // "max 100000" or "150000 100000"
+            const size_t space = max->find(' ');
+            if (space != max->npos) limit(parse_number(*max), parse_number(std::string_view(*max).substr(space)));
+        } else if (const auto quota = read_small(folder + "/cpu.cfs_quota_us")) {  // "-1" for none
+            const auto period = read_small(folder + "/cpu.cfs_period_us");
+            limit(parse_number(*quota), parse_number(period.value_or("")));
+        }
+    });
+    return static_cast<unsigned>(std::max<uint64_t>(count, 1));
+}
+
+uint64_t memory_limit() {
+    const long pages = ::sysconf(_SC_PHYS_PAGES);
+    uint64_t limit = pages > 0 ? static_cast<uint64_t>(pages) * page_size() : std::numeric_limits<uint64_t>::max();
+    for_each_cgroup("memory", [&](const std::string& folder) {
+        auto text = read_small(folder + "/memory.max");
+        if (!text) text = read_small(folder + "/memory.limit_in_bytes");
+        if (const auto bytes = parse_number(text.value_or(""))) limit = std::min(limit, *bytes);
+    });
+    return limit;
+}
+
+const char* environment(const char* name) {
+    return std::getenv(name);
+}
+
+// ---- CPU features that need the kernel's word
+
+#if defined(__x86_64__)
+bool amx_permitted() {
+    static const bool permitted = [] {
+        unsigned a, b, c, d;
+        if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 27)) return false;  // OSXSAVE
+        if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
+        constexpr unsigned features = 1u << 22 | 1u << 24 | 1u << 25;  // AMX-BF16, AMX-TILE, AMX-INT8
+        if ((d & features) != features) return false;
+        unsigned low, high;
+        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        constexpr unsigned tile_state = 1u << 17 | 1u << 18;  // XTILECFG, XTILEDATA
+        if ((low & tile_state) != tile_state) return false;
+        constexpr long kReqXcompPerm = 0x1023, kXtileData = 18;  // <asm/prctl.h>, absent from older headers
+        return ::syscall(SYS_arch_prctl, kReqXcompPerm, kXtileData) == 0;
+    }();
+    return permitted;
+}
+#else
+bool amx_permitted() {
+    return false;
+}
+#endif
+
+#if defined(__aarch64__)
+bool neon_dotprod() {
+    constexpr unsigned long kAsimdDp = 1ul << 20;  // HWCAP_ASIMDDP
+    return (::getauxval(AT_HWCAP) & kAsimdDp) != 0;
+}
+#else
+bool neon_dotprod() {
+    return false;
+}
+#endif
+
+}  // namespace coffer::os
+
+#endif  // __linux__
