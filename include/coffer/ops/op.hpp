@@ -44,7 +44,8 @@ enum class LayoutRule : uint8_t {
     kPlain,        // wants row-major logical order everywhere
     kElementwise,  // same formula on every element, NumPy broadcasting: any common layout will do
     kAxis,         // has an axis attribute that can be mapped (Concat, Softmax, ...): any layout will do
-    kChannels,     // prefers channels-last on input 0 and output 0 when rank >= 3 (Conv, pooling, ...)
+    kChannels,     // prefers channels-last on input 0 and output 0 when rank >= 3 (Conv, QLinearConv, ...)
+    kFollow,       // either layout on input 0 and output 0, whichever input 0 has (pooling, Resize, ...)
 };
 
 struct Facts {
@@ -59,6 +60,8 @@ struct Facts {
     double atol = 1e-6, rtol = 1e-5;
     bool deterministic = true;      // false: RandomNormal..., never folded
     int inplace_input = -1;         // output 0 may share this input's memory (kernels run front to back)
+    bool view = false;              // output 0 is input 0 under another shape (Reshape, Squeeze, Identity...)
+    bool type_only = false;         // the outputs depend on input types alone (Shape, Size)
 };
 
 // Type of one input or output, with numbers for dims. shape_known is false when it depends on data that is
