@@ -1,0 +1,72 @@
+// Keyring: everything a caller holds that may unwrap the file key of a container: raw keys, X25519 identities,
+// a password, and providers for keys that live elsewhere (format.md 5.17). It knows nothing of slots beyond
+// their view; the container does the unwrapping.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "crypto/aead.hpp"
+#include "crypto/hash.hpp"
+#include "crypto/x25519.hpp"
+
+namespace coffer::trust {
+
+using KekId = std::array<std::byte, 16>;
+// HMAC-SHA256(key, "coffer/v1/kek-id")[0..16]: names a raw key without telling anything about it.
+Result<KekId> kek_id(Bytes key);
+
+struct RawKey {
+    crypto::SecretBytes key;  // 32 bytes
+    KekId id{};
+
+    static Result<RawKey> from_secret(crypto::SecretBytes key);
+};
+
+// A recipient slot as a provider sees it. The bytes are valid during the call only.
+struct SlotView {
+    uint16_t kind = 0;
+    uint16_t flags = 0;
+    crypto::Suite suite = crypto::Suite::kAes256Gcm;
+    Bytes slot_id;     // 16 bytes
+    Bytes content_id;  // 32 bytes
+    Bytes context;     // "coffer/v1/slot" || 00 || LE2(kind) || slot_id || content_id: HPKE info, or AAD
+    Bytes body;
+};
+
+// A key source outside the keyring: token, key service, operating system store. Called at most once a slot,
+// may block, and must not throw. Returns the 32-byte file key, or Detail::kNoRecipient for a slot that is not
+// its own, or what went wrong.
+using KeyProvider = std::function<Result<crypto::SecretBytes>(const SlotView&)>;
+using PasswordSource = std::function<Result<crypto::SecretBytes>()>;
+
+class Keyring {
+ public:
+    Status add_raw_key(crypto::SecretBytes key);
+    Status add_identity(crypto::X25519Identity identity);
+    void set_password(crypto::SecretBytes password);  // one trailing newline is stripped
+    void set_password_source(PasswordSource source);  // asked only when a password slot is reached
+    void add_provider(KeyProvider provider);
+
+    const std::vector<RawKey>& raw_keys() const { return raw_keys_; }
+    const std::vector<crypto::X25519Identity>& identities() const { return identities_; }
+    const std::vector<KeyProvider>& providers() const { return providers_; }
+    bool has_password() const { return !password_.empty() || password_source_ != nullptr; }
+    Result<crypto::SecretBytes> password() const;
+    bool empty() const { return raw_keys_.empty() && identities_.empty() && providers_.empty() && !has_password(); }
+
+ private:
+    std::vector<RawKey> raw_keys_;
+    std::vector<crypto::X25519Identity> identities_;
+    std::vector<KeyProvider> providers_;
+    crypto::SecretBytes password_;
+    PasswordSource password_source_;
+};
+
+// Adds the key of a file's text: age identities (one or more lines, # comments) or exactly 32 raw bytes.
+Status add_keys(Keyring& keyring, Bytes file_bytes);
+Status add_raw_key(Keyring& keyring, Bytes file_bytes);  // exactly 32 bytes, nothing else
+
+}  // namespace coffer::trust

@@ -1,0 +1,94 @@
+// Policy: what the one who opens a file demands of it. Nothing in a file can change it, and the defaults fail
+// closed: without a trusted signer nothing opens (format.md 5.5 step 1, 5.13).
+#pragma once
+
+#include <array>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/aead.hpp"
+#include "trust/signer.hpp"
+
+namespace coffer::trust {
+
+using ModelId = std::array<std::byte, 16>;
+// SHA-256("coffer/v1/model" || name)[0..16] (format.md 9.5).
+Result<ModelId> model_id(std::string_view name);
+
+enum class SlotKind : uint16_t {
+    kClear = 0,  // the file key itself; only in unprotected files
+    kRaw = 1,
+    kX25519 = 2,
+    kScrypt = 3,
+    kKms = 4,
+    kP256 = 5,
+    kTpm = 6,
+    kMlKem768X25519 = 7,
+};
+inline constexpr uint16_t kFirstVendorSlotKind = 0x8000;
+const char* slot_kind_name(uint16_t kind);
+
+// Full: the hash of every chunk is compared, so that not even a holder of the key can put other weights under
+// the vendor's signature. AeadOnly skips the hashes, for keys that only one trusted party holds.
+enum class Integrity : uint8_t { kFull, kAeadOnly };
+
+// format.md 5.13 and 9.7.
+struct Caps {
+    uint64_t file_bytes = uint64_t{1} << 42;
+    uint64_t manifest_bytes = uint64_t{64} << 20;
+    uint32_t manifest_tables = 200'000;
+    uint32_t manifest_depth = 32;
+    uint32_t tensors = 1'000'000;
+    uint32_t nodes = 1'000'000;
+    uint32_t name_bytes = 1'024;
+    uint32_t slots = 1'024;
+    uint32_t slots_bytes = 1u << 20;
+    uint32_t slot_bytes = 8u << 10;
+    uint32_t signatures = 8;
+    uint32_t licence_bytes = 64u << 10;
+    uint32_t bundle_bytes = 256u << 10;
+    unsigned scrypt_log_n = 17;
+    unsigned provider_calls = 8;
+    // One budget for weights, arenas, plans and staging; 0 = half of min(RAM, cgroup limit), see memory_bytes().
+    uint64_t max_memory = 0;
+};
+
+struct Policy {
+    std::vector<Signer> signers;  // distinct; see add_signer
+    unsigned threshold = 1;       // how many distinct trusted signers a file needs
+
+    std::optional<ModelId> model;  // the only model accepted; see expect_model
+    std::string model_name;        // its name, for messages
+    uint64_t min_version = 0;
+    std::vector<crypto::Hash> revoked_files;  // content ids
+
+    bool allow_unsigned = false;
+    bool allow_unprotected = false;
+    bool debug_names = false;  // names of inner tensors and nodes of a sealed model in errors (format.md 9.9)
+    Integrity integrity = Integrity::kFull;
+
+    std::vector<crypto::Suite> suites = {crypto::Suite::kAes256Gcm, crypto::Suite::kChaCha20Poly1305};
+    // Kinds that may be unwrapped; kClear needs allow_unprotected besides. Vendor kinds: any number from 0x8000.
+    std::vector<uint16_t> slot_kinds = {0, 1, 2, 3, 4, 5, 6, 7};
+    Caps caps;
+    std::function<int64_t()> now;  // Unix seconds; the system's clock when empty
+
+    // Adding a signer twice changes nothing: the threshold counts keys, not entries.
+    Status add_signer(const Signer& signer);
+    Status add_signer_pem(std::string_view pem);
+    Status expect_model(std::string_view name);
+
+    const Signer* find_signer(const KeyId& id) const;
+    bool allows(crypto::Suite suite) const;
+    bool allows_slot(uint16_t kind) const;
+    bool is_revoked(const crypto::Hash& content_id) const;
+    int64_t current_time() const;
+    uint64_t memory_bytes() const;
+
+    // A policy that can never be met, or whose parts contradict each other, is the caller's mistake.
+    Status check() const;
+};
+
+}  // namespace coffer::trust
