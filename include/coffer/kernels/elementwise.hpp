@@ -1,33 +1,118 @@
-// Element-wise loops over contiguous float32 data. Only arch.cpp includes this file.
+// Element-wise loops over contiguous data. Only arch.cpp includes this file.
 #pragma once
 
+#include "coffer/base/dtype.hpp"
+#include "coffer/kernels/elementwise_params.hpp"
 #include "coffer/kernels/simd.hpp"
 
 namespace coffer::kernels {
 
-// Elements a unit covers, so that splitting over threads never changes what one SIMD lane computes.
-inline constexpr size_t kMapBlock = 4096;
-
-struct MapParams {
-    size_t count;
+// First and past-the-last element of units [begin, end).
+struct MapRange {
+    size_t first, last;
+    MapRange(size_t count, size_t begin, size_t end)
+        : first(begin * kMapBlock), last(end * kMapBlock < count ? end * kMapBlock : count) {}
 };
 
-// dst[i] = Op::simd(src[i]); operands: src, dst. The tail runs through a padded batch.
+// dst = f(src) on whole batches. Out of line, because the main loop and the padded tail both run it.
+template <class Arch, class F>
+[[gnu::noinline]] void map_batches(const float* src, float* dst, size_t batches, const F& f) {
+    using B = Batch<Arch, float>;
+    for (size_t i = 0; i < batches; ++i) f(B::load_unaligned(src + i * B::size)).store_unaligned(dst + i * B::size);
+}
+
+template <class Arch, class F>
+void map_range(const float* src, float* dst, size_t n, const F& f) {
+    constexpr size_t kSize = Batch<Arch, float>::size;
+    const size_t whole = n / kSize * kSize;
+    map_batches<Arch>(src, dst, n / kSize, f);
+    if (whole == n) return;
+    alignas(64) float padded[kSize] = {};
+    for (size_t k = whole; k < n; ++k) padded[k - whole] = src[k];
+    map_batches<Arch>(padded, padded, 1, f);
+    for (size_t k = whole; k < n; ++k) dst[k] = padded[k - whole];
+}
+
+template <class Arch, class Op>
+struct MapOp {
+    typename Op::Params params;
+    template <class V>
+    V operator()(V x) const {
+        if constexpr (requires { Op::simd(x, params); }) {
+            return Op::simd(x, params);
+        } else {
+            return Op::simd(x);
+        }
+    }
+};
+
 template <class Arch, class Op>
 bool map_f32(const void* params, void* const* operands, size_t begin, size_t end) {
-    using B = Batch<Arch, float>;
-    const auto* p = static_cast<const MapParams*>(params);
-    const auto* src = static_cast<const float*>(operands[0]);
-    auto* dst = static_cast<float*>(operands[1]);
-    size_t i = begin * kMapBlock;
-    const size_t last = end * kMapBlock < p->count ? end * kMapBlock : p->count;
-    for (; i + B::size <= last; i += B::size) Op::simd(B::load_unaligned(src + i)).store_unaligned(dst + i);
-    if (i < last) {
-        alignas(64) float padded[B::size] = {};
-        for (size_t k = 0; k < last - i; ++k) padded[k] = src[i + k];
-        Op::simd(B::load_aligned(padded)).store_aligned(padded);
-        for (size_t k = 0; k < last - i; ++k) dst[i + k] = padded[k];
+    const auto* p = static_cast<const MapParams<typename Op::Params>*>(params);
+    const MapRange r(p->count, begin, end);
+    map_range<Arch>(static_cast<const float*>(operands[0]) + r.first, static_cast<float*>(operands[1]) + r.first,
+                    r.last - r.first, MapOp<Arch, Op>{p->op});
+    return true;
+}
+
+template <class Arch>
+struct ClipOp {
+    float low, high;
+    template <class V>
+    V operator()(V x) const {
+        const V clipped = min(max(x, V(low)), V(high));
+        return select(x == x, clipped, x);
     }
+};
+
+template <class Arch>
+bool clip_f32(const void* params, void* const* operands, size_t begin, size_t end) {
+    const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
+    const auto* low = static_cast<const float*>(operands[2]);
+    const auto* high = static_cast<const float*>(operands[3]);
+    map_range<Arch>(static_cast<const float*>(operands[0]) + r.first, static_cast<float*>(operands[1]) + r.first,
+                    r.last - r.first, ClipOp<Arch>{low ? *low : -__builtin_inff(), high ? *high : __builtin_inff()});
+    return true;
+}
+
+// Out-of-range floats go through int64 with saturation and NaN becomes 0: see truncate() in base/tensor.cpp.
+template <class Arch>
+int64_t float_to_int(float x) {
+    if (x != x) return 0;
+    if (x >= 0x1p63f) return INT64_MAX;
+    if (x < -0x1p63f) return INT64_MIN;
+    return static_cast<int64_t>(x);
+}
+
+template <class Arch, class To, class From>
+To convert_one(From x) {
+    if constexpr (dtype_of<To> == DType::kBool) {
+        return x != 0;
+    } else if constexpr (dtype_of<From> == DType::kFloat && dtype_of<To> != DType::kFloat) {
+        if constexpr (sizeof(To) < 8) {  // the common case stays free of branches on 64-bit limits
+            if (x > -2147483648.0f && x < 2147483648.0f) return static_cast<To>(static_cast<int32_t>(x));
+        }
+        return static_cast<To>(float_to_int<Arch>(x));
+    } else {
+        return static_cast<To>(x);
+    }
+}
+
+template <class Arch, class From, class To>
+bool convert(const void* params, void* const* operands, size_t begin, size_t end) {
+    const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
+    const auto* __restrict src = static_cast<const From*>(operands[0]);
+    auto* __restrict dst = static_cast<To*>(operands[1]);
+    for (size_t i = r.first; i < r.last; ++i) dst[i] = convert_one<Arch, To>(src[i]);
+    return true;
+}
+
+template <class Arch, class Op, class T>
+bool map_to_bool(const void* params, void* const* operands, size_t begin, size_t end) {
+    const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
+    const auto* __restrict src = static_cast<const T*>(operands[0]);
+    auto* __restrict dst = static_cast<uint8_t*>(operands[1]);
+    for (size_t i = r.first; i < r.last; ++i) dst[i] = Op::template logic<T>(src[i]);
     return true;
 }
 
