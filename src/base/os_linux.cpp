@@ -23,6 +23,7 @@
 #include <atomic>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -227,6 +228,8 @@ struct AtomicFile::State {
         if (file.valid() && entry->owner == ::getpid()) ::unlinkat(dir.get(), entry->name, 0);
         forget();
     }
+    Status sync();
+    Status finish(bool replace);
     void forget() {
         entry->state.store(LiveTemporary::kFree);
         entry = nullptr;
@@ -313,26 +316,44 @@ Status AtomicFile::copy_from(const File& src, uint64_t offset, uint64_t size) {
     return {};
 }
 
-Status AtomicFile::sync() {
-    if (retry([&] { return ::fsync(state_->file.get()); }) != 0) {
-        return io_error("cannot write", state_->target, errno);
+namespace {
+
+// RENAME_NOREPLACE, or a second name for the file where the file system does not know that flag.
+bool rename_new(int dir, const char* from, const char* to) {
+    if (::renameat2(dir, from, dir, to, RENAME_NOREPLACE) == 0) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false;
+    return ::linkat(dir, from, dir, to, 0) == 0 && ::unlinkat(dir, from, 0) == 0;
+}
+
+}  // namespace
+
+Status AtomicFile::State::sync() {
+    if (retry([&] { return ::fsync(file.get()); }) != 0) return io_error("cannot write", target, errno);
+    return {};
+}
+
+Status AtomicFile::State::finish(bool replace) {
+    if (entry == nullptr) return error(Code::kInternal, "'", target, "' was committed before");
+    COFFER_TRY(sync());
+    const bool renamed = replace ? ::renameat(dir.get(), entry->name, dir.get(), base.c_str()) == 0
+                                 : rename_new(dir.get(), entry->name, base.c_str());
+    if (!renamed) return io_error(replace ? "cannot replace" : "cannot create", target, errno);
+    forget();
+    // Some file systems cannot sync a folder and say EINVAL; there is nothing more to do on those.
+    if (retry([&] { return ::fsync(dir.get()); }) != 0 && errno != EINVAL) {
+        return io_error("cannot sync the folder of", target, errno);
     }
     return {};
 }
 
+Status AtomicFile::sync() {
+    return state_->sync();
+}
 Status AtomicFile::commit() {
-    State& s = *state_;
-    if (s.entry == nullptr) return error(Code::kInternal, "'", s.target, "' was committed before");
-    COFFER_TRY(sync());
-    if (::renameat(s.dir.get(), s.entry->name, s.dir.get(), s.base.c_str()) != 0) {
-        return io_error("cannot replace", s.target, errno);
-    }
-    s.forget();
-    // Some file systems cannot sync a folder and say EINVAL; there is nothing more to do on those.
-    if (retry([&] { return ::fsync(s.dir.get()); }) != 0 && errno != EINVAL) {
-        return io_error("cannot sync the folder of", s.target, errno);
-    }
-    return {};
+    return state_->finish(true);
+}
+Status AtomicFile::commit_new() {
+    return state_->finish(false);
 }
 
 void remove_temporaries() noexcept {

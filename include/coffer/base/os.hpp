@@ -17,6 +17,9 @@ class File {
    public:
     enum Flags : unsigned { kNone = 0, kNoFollow = 1 };  // kNoFollow refuses a symbolic link as last component
     static Result<File> open_read(const std::string& path, Flags flags = kNone);
+    // Opens `relative` below `folder`, for names that come from a file: refuses an absolute path, "..", an
+    // empty component, and a symbolic link in any component of `relative`.
+    static Result<File> open_beneath(const std::string& folder, const std::string& relative);
 
     File(File&& other) noexcept;
     File& operator=(File&& other) noexcept;
@@ -63,6 +66,7 @@ class AtomicFile {
     const std::string& temporary_path() const;
     Status sync();    // fsync of the temporary; commit() calls it too
     Status commit();  // fsync, rename over `path`, fsync of the folder
+    Status commit_new();  // the same, but fails when `path` exists
 
    private:
     struct State;

@@ -1,0 +1,187 @@
+#include "crypto/pem.hpp"
+
+#include <openssl/pem.h>
+#include <openssl/pkcs12.h>
+#include <openssl/x509.h>
+
+#include <algorithm>
+
+#include "crypto/ossl.hpp"
+
+namespace coffer::crypto {
+namespace {
+
+constexpr std::string_view kPublicLabel = "PUBLIC KEY";
+constexpr std::string_view kPrivateLabel = "PRIVATE KEY";
+constexpr std::string_view kEncryptedLabel = "ENCRYPTED PRIVATE KEY";
+
+// RFC 8410: the DER around an Ed25519 key is always the same.
+constexpr uint8_t kPublicDer[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00};
+constexpr uint8_t kPrivateDer[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
+                                   0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
+
+// PBES2 with scrypt: 16 MiB, five times. openssl(1) reads no more memory than 32 MiB.
+constexpr uint64_t kPassphraseN = 1 << 14;
+constexpr uint64_t kPassphraseR = 8, kPassphraseP = 5;
+
+using Bio = ossl::Owner<BIO, BIO_free_all>;
+using Pkcs8 = ossl::Owner<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
+using Encrypted = ossl::Owner<X509_SIG, X509_SIG_free>;
+using Algorithm = ossl::Owner<X509_ALGOR, X509_ALGOR_free>;
+
+Error malformed() {
+    ossl::clear_errors();
+    return error(Code::kFormat, "not an Ed25519 key in PEM form");
+}
+
+std::string_view trim(std::string_view text) {
+    constexpr std::string_view space = " \t\r\n";
+    const size_t first = text.find_first_not_of(space);
+    if (first == text.npos) return {};
+    return text.substr(first, text.find_last_not_of(space) - first + 1);
+}
+
+// "-----BEGIN label-----" ... "-----END label-----" and nothing else.
+bool is_single_block(std::string_view text, std::string_view label) {
+    text = trim(text);
+    const std::string begin = "-----BEGIN " + std::string(label) + "-----";
+    const std::string end = "-----END " + std::string(label) + "-----";
+    return text.starts_with(begin) && text.ends_with(end) && text.find("-----BEGIN", begin.size()) == text.npos;
+}
+
+Result<SecretBytes> decode_pem(Bytes pem, std::string_view label) {
+    if (pem.size() > 64 * 1024 || !is_single_block(as_text(pem), label)) return malformed();
+    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+    if (!bio) return ossl::failure("PEM");
+    char *name = nullptr, *header = nullptr;
+    unsigned char* data = nullptr;
+    long size = 0;
+    constexpr unsigned flags = PEM_FLAG_SECURE | PEM_FLAG_ONLY_B64;  // SECURE: wiped when freed
+    const bool read = PEM_read_bio_ex(bio.get(), &name, &header, &data, &size, flags) == 1;
+    Result<SecretBytes> der = malformed();
+    if (read && header[0] == '\0' && size > 0) {
+        der = SecretBytes::copy_of({reinterpret_cast<std::byte*>(data), static_cast<size_t>(size)});
+    }
+    if (read) {
+        OPENSSL_secure_clear_free(name, std::char_traits<char>::length(name) + 1);
+        OPENSSL_secure_clear_free(header, std::char_traits<char>::length(header) + 1);
+        OPENSSL_secure_clear_free(data, static_cast<size_t>(size));
+    }
+    return der;
+}
+
+Result<SecretBytes> encode_pem(Bytes der, std::string_view label) {
+    constexpr size_t line = 64;
+    const size_t base64 = (der.size() + 2) / 3 * 4;
+    COFFER_TRY_ASSIGN(SecretBytes body, SecretBytes::create(base64 + 1));  // libcrypto adds a NUL
+    EVP_EncodeBlock(ossl::uchar(body.mutable_bytes()), ossl::uchar(der), static_cast<int>(der.size()));
+
+    const std::string begin = "-----BEGIN " + std::string(label) + "-----\n";
+    const std::string end = "-----END " + std::string(label) + "-----\n";
+    const size_t lines = (base64 + line - 1) / line;
+    COFFER_TRY_ASSIGN(SecretBytes text, SecretBytes::create(begin.size() + base64 + lines + end.size()));
+    std::byte* dst = text.mutable_bytes().data();
+    const auto put = [&](Bytes bytes) { dst = std::copy(bytes.begin(), bytes.end(), dst); };
+    put(as_bytes(begin));
+    for (size_t at = 0; at < base64; at += line) {
+        put(body.bytes().subspan(at, std::min(line, base64 - at)));
+        put(as_bytes("\n"));
+    }
+    put(as_bytes(end));
+    return text;
+}
+
+Pkcs8 parse_pkcs8(Bytes der) {
+    const unsigned char* at = ossl::uchar(der);
+    Pkcs8 info(d2i_PKCS8_PRIV_KEY_INFO(nullptr, &at, static_cast<long>(der.size())));
+    return at == ossl::uchar(der) + der.size() ? std::move(info) : nullptr;
+}
+
+Pkcs8 decrypt_pkcs8(Bytes der, Bytes passphrase) {
+    const unsigned char* at = ossl::uchar(der);
+    const Encrypted sealed(d2i_X509_SIG(nullptr, &at, static_cast<long>(der.size())));
+    if (!sealed || at != ossl::uchar(der) + der.size()) return nullptr;
+    return Pkcs8(PKCS8_decrypt(sealed.get(), reinterpret_cast<const char*>(passphrase.data()),
+                               static_cast<int>(passphrase.size())));
+}
+
+// The seed inside a PrivateKeyInfo: an OCTET STRING in the OCTET STRING (RFC 8410 section 7).
+Result<SecretBytes> seed_of(const PKCS8_PRIV_KEY_INFO* info) {
+    const ASN1_OBJECT* algorithm = nullptr;
+    const unsigned char* key = nullptr;
+    int size = 0;
+    if (PKCS8_pkey_get0(&algorithm, &key, &size, nullptr, info) != 1 || OBJ_obj2nid(algorithm) != NID_ED25519 ||
+        size != 2 + static_cast<int>(kEd25519KeySize) || key[0] != 0x04 || key[1] != kEd25519KeySize) {
+        return malformed();
+    }
+    return SecretBytes::copy_of({reinterpret_cast<const std::byte*>(key + 2), kEd25519KeySize});
+}
+
+}  // namespace
+
+Result<std::string> ed25519_public_to_pem(const Ed25519Public& key) {
+    std::array<std::byte, sizeof kPublicDer + kEd25519KeySize> der;
+    std::ranges::copy(std::as_bytes(std::span(kPublicDer)), der.begin());
+    std::ranges::copy(key, der.begin() + sizeof kPublicDer);
+    COFFER_TRY_ASSIGN(const SecretBytes text, encode_pem(der, kPublicLabel));
+    return std::string(as_text(text.bytes()));
+}
+
+Result<Ed25519Public> ed25519_public_from_pem(std::string_view pem) {
+    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(as_bytes(pem), kPublicLabel));
+    const Bytes bytes = der.bytes(), head = std::as_bytes(std::span(kPublicDer));
+    if (bytes.size() != head.size() + kEd25519KeySize || !std::ranges::equal(bytes.first(head.size()), head)) {
+        return malformed();
+    }
+    Ed25519Public key;
+    std::ranges::copy(bytes.subspan(head.size()), key.begin());
+    COFFER_TRY(ed25519_check_public(key));
+    return key;
+}
+
+Result<SecretBytes> ed25519_private_to_pem(const SecretBytes& seed, Bytes passphrase) {
+    if (seed.bytes().size() != kEd25519KeySize) return error(Code::kInvalidArgument, "Ed25519 key: wrong size");
+    COFFER_TRY_ASSIGN(SecretBytes der, SecretBytes::create(sizeof kPrivateDer + kEd25519KeySize));
+    auto* const end = std::ranges::copy(std::as_bytes(std::span(kPrivateDer)), der.mutable_bytes().data()).out;
+    std::ranges::copy(seed.bytes(), end);
+    if (passphrase.empty()) return encode_pem(der.bytes(), kPrivateLabel);
+
+    const Pkcs8 info = parse_pkcs8(der.bytes());
+    Algorithm pbe(
+        PKCS5_pbe2_set_scrypt(EVP_aes_256_cbc(), nullptr, 16, nullptr, kPassphraseN, kPassphraseR, kPassphraseP));
+    if (!info || !pbe) return ossl::failure("PKCS#8 encryption");
+    const Encrypted sealed(PKCS8_set0_pbe(reinterpret_cast<const char*>(passphrase.data()),
+                                          static_cast<int>(passphrase.size()), info.get(), pbe.get()));
+    if (!sealed) return ossl::failure("PKCS#8 encryption");
+    (void)pbe.release();  // now part of `sealed`
+    unsigned char* bytes = nullptr;
+    const int size = i2d_X509_SIG(sealed.get(), &bytes);
+    if (size <= 0) return ossl::failure("PKCS#8 encryption");
+    Result<SecretBytes> text =
+        encode_pem({reinterpret_cast<std::byte*>(bytes), static_cast<size_t>(size)}, kEncryptedLabel);
+    OPENSSL_free(bytes);
+    return text;
+}
+
+bool is_encrypted_pem(Bytes pem) {
+    return is_single_block(as_text(pem), kEncryptedLabel);
+}
+
+Result<SecretBytes> ed25519_private_from_pem(Bytes pem, Bytes passphrase) {
+    if (!is_encrypted_pem(pem)) {
+        COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kPrivateLabel));
+        const Pkcs8 info = parse_pkcs8(der.bytes());
+        if (!info) return malformed();
+        return seed_of(info.get());
+    }
+    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kEncryptedLabel));
+    if (passphrase.empty()) return error(Code::kAuth, "the key needs a passphrase");
+    const Pkcs8 info = decrypt_pkcs8(der.bytes(), passphrase);
+    if (!info) {
+        ossl::clear_errors();
+        return error(Code::kAuth, "wrong passphrase, or a damaged key");
+    }
+    return seed_of(info.get());
+}
+
+}  // namespace coffer::crypto

@@ -1,0 +1,96 @@
+#include "trust/policy.hpp"
+
+#include <algorithm>
+
+#include "coffer/base/os.hpp"
+
+namespace coffer::trust {
+
+Result<ModelId> model_id(std::string_view name) {
+    COFFER_TRY_ASSIGN(const crypto::Hash hash, crypto::sha256({as_bytes("coffer/v1/model"), as_bytes(name)}));
+    ModelId id;
+    std::copy_n(hash.begin(), id.size(), id.begin());
+    return id;
+}
+
+const char* slot_kind_name(uint16_t kind) {
+    switch (static_cast<SlotKind>(kind)) {
+        case SlotKind::kClear: return "unprotected";
+        case SlotKind::kRaw: return "raw key";
+        case SlotKind::kX25519: return "X25519";
+        case SlotKind::kScrypt: return "password";
+        case SlotKind::kKms: return "KMS";
+        case SlotKind::kP256: return "P-256";
+        case SlotKind::kTpm: return "TPM";
+        case SlotKind::kMlKem768X25519: return "ML-KEM-768 with X25519";
+    }
+    return kind >= kFirstVendorSlotKind ? "vendor" : "unknown";
+}
+
+Status Policy::add_signer(const Signer& signer) {
+    // A Signer may be filled by hand: check it again rather than trust one that could verify anything.
+    COFFER_TRY_ASSIGN(const Signer checked, Signer::from_public(signer.public_key));
+    if (find_signer(checked.id) == nullptr) signers.push_back(checked);
+    return {};
+}
+
+Status Policy::add_signer_pem(std::string_view pem) {
+    COFFER_TRY_ASSIGN(const Signer signer, Signer::from_pem(pem));
+    return add_signer(signer);
+}
+
+Status Policy::expect_model(std::string_view name) {
+    if (name.empty()) return error(Code::kInvalidArgument, "the expected model name is empty");
+    COFFER_TRY_ASSIGN(model, model_id(name));
+    model_name = name;
+    return {};
+}
+
+const Signer* Policy::find_signer(const KeyId& id) const {
+    const auto found = std::ranges::find(signers, id, &Signer::id);
+    return found == signers.end() ? nullptr : &*found;
+}
+
+bool Policy::allows(crypto::Suite suite) const {
+    return std::ranges::find(suites, suite) != suites.end();
+}
+
+bool Policy::allows_slot(uint16_t kind) const {
+    if (kind == static_cast<uint16_t>(SlotKind::kClear) && !allow_unprotected) return false;
+    // Only a provider that the caller registered can open a vendor's slot: that is permission enough.
+    return kind >= kFirstVendorSlotKind || std::ranges::find(slot_kinds, kind) != slot_kinds.end();
+}
+
+bool Policy::is_revoked(const crypto::Hash& content_id) const {
+    return std::ranges::find(revoked_files, content_id) != revoked_files.end();
+}
+
+int64_t Policy::current_time() const {
+    return now ? now() : os::unix_time();
+}
+
+uint64_t Policy::memory_bytes() const {
+    return caps.max_memory != 0 ? caps.max_memory : os::memory_limit() / 2;
+}
+
+Status Policy::check() const {
+    if (threshold == 0) {
+        return error(Code::kInvalidArgument, "the policy's threshold is 0; unsigned files need allow_unsigned");
+    }
+    for (size_t i = 0; i < signers.size(); ++i) {
+        for (size_t j = 0; j < i; ++j) {
+            if (signers[i].id == signers[j].id) {
+                return error(Code::kInvalidArgument, "the policy names the same signer twice");
+            }
+        }
+    }
+    if (signers.size() < threshold && !allow_unsigned) {
+        return error(Code::kAuth, Detail::kUntrusted, "the policy trusts ", signers.size(), " signers but needs ",
+                     threshold, " signatures");
+    }
+    if (suites.empty()) return error(Code::kInvalidArgument, "the policy allows no cipher suite");
+    if (slot_kinds.empty()) return error(Code::kInvalidArgument, "the policy allows no kind of recipient");
+    return {};
+}
+
+}  // namespace coffer::trust
