@@ -1,0 +1,366 @@
+/*
+ * Coffer: run sealed models. The C ABI, the only stable binary surface of the library.
+ *
+ * Conventions
+ *   - Functions return coffer_status; results come through out-parameters, which stand first. On failure
+ *     out-parameters are left alone (handles become NULL).
+ *   - The last parameter is an optional caller-owned coffer_error that receives the details.
+ *   - Handles are opaque. coffer_<noun>_free(&handle) frees and sets the handle to NULL; NULL is fine.
+ *   - Option structs begin with struct_size; initialise them with the COFFER_..._INIT macros. NULL options
+ *     mean the defaults. New fields are only ever appended.
+ *   - Strings are UTF-8. Strings and pointers returned belong to the handle they came from.
+ *   - A keyring and a policy are used by one thread at a time and are copied by coffer_model_open_*.
+ *     A model is immutable and may be shared by threads. A runner belongs to one thread at a time, except
+ *     coffer_runner_cancel, which any thread may call.
+ *   - The library never prints, aborts, exits, installs signal handlers or reads the environment, except for
+ *     COFFER_FORCE_ARCH (the instruction set, for tests).
+ *   - Nothing is trusted by default: without a signer in the policy, or an explicit permission, no file opens.
+ */
+#ifndef COFFER_COFFER_H
+#define COFFER_COFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define COFFER_API __declspec(dllimport)
+#else
+#define COFFER_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#define COFFER_NOEXCEPT noexcept
+#else
+#define COFFER_NOEXCEPT
+#endif
+
+/* ---- version ------------------------------------------------------------------------------------------- */
+
+#define COFFER_VERSION_MAJOR 0
+#define COFFER_VERSION_MINOR 1
+#define COFFER_VERSION_PATCH 0
+
+/* "0.1.0" of the library that was loaded. Since 0.1. */
+COFFER_API const char* coffer_version(void) COFFER_NOEXCEPT;
+
+/* ---- errors -------------------------------------------------------------------------------------------- */
+
+typedef enum coffer_status {
+    COFFER_OK = 0,
+    COFFER_INVALID_ARGUMENT = 1, /* unknown name, wrong shape or type, NULL where it is not allowed */
+    COFFER_BUFFER_TOO_SMALL = 2, /* the output's type and shape can be read with coffer_runner_output */
+    COFFER_IO = 3,               /* a file could not be read */
+    COFFER_FORMAT = 4,           /* damaged or not a coffer file */
+    COFFER_AUTH = 5,             /* no key, wrong key, bad or untrusted signature */
+    COFFER_POLICY = 6,           /* expired, rollback, wrong model, revoked, unprotected, licence */
+    COFFER_UNSUPPORTED = 7,      /* an op or feature this build does not have */
+    COFFER_LIMIT = 8,            /* a cap of the policy */
+    COFFER_OUT_OF_MEMORY = 9,
+    COFFER_CANCELLED = 10, /* cancel or deadline; the runner's state is as before the run */
+    COFFER_INTERNAL = 11   /* a bug of ours */
+} coffer_status;
+
+/* "ok", "invalid_argument", ... Never NULL. Since 0.1. */
+COFFER_API const char* coffer_status_name(coffer_status status) COFFER_NOEXCEPT;
+
+typedef struct coffer_error {
+    coffer_status status;
+    int32_t detail;    /* the class of docs/format.md "Errors"; coffer_detail_name gives its name */
+    char message[504]; /* one line, NUL-terminated, names the thing and the values */
+} coffer_error;
+
+COFFER_API const char* coffer_detail_name(int32_t detail) COFFER_NOEXCEPT;
+
+/* ---- values -------------------------------------------------------------------------------------------- */
+
+#define COFFER_MAX_RANK 8
+
+/* Numbered as ONNX TensorProto.DataType. 4- and 2-bit types are packed, low bits first. */
+typedef enum coffer_dtype {
+    COFFER_FLOAT32 = 1,
+    COFFER_UINT8 = 2,
+    COFFER_INT8 = 3,
+    COFFER_UINT16 = 4,
+    COFFER_INT16 = 5,
+    COFFER_INT32 = 6,
+    COFFER_INT64 = 7,
+    COFFER_STRING = 8,
+    COFFER_BOOL = 9,
+    COFFER_FLOAT16 = 10,
+    COFFER_FLOAT64 = 11,
+    COFFER_UINT32 = 12,
+    COFFER_UINT64 = 13,
+    COFFER_COMPLEX64 = 14,
+    COFFER_COMPLEX128 = 15,
+    COFFER_BFLOAT16 = 16,
+    COFFER_FLOAT8E4M3FN = 17,
+    COFFER_FLOAT8E4M3FNUZ = 18,
+    COFFER_FLOAT8E5M2 = 19,
+    COFFER_FLOAT8E5M2FNUZ = 20,
+    COFFER_UINT4 = 21,
+    COFFER_INT4 = 22,
+    COFFER_FLOAT4E2M1 = 23,
+    COFFER_FLOAT8E8M0 = 24,
+    COFFER_UINT2 = 25,
+    COFFER_INT2 = 26
+} coffer_dtype;
+
+typedef enum coffer_kind { COFFER_TENSOR = 0, COFFER_SEQUENCE = 1, COFFER_OPTIONAL = 2 } coffer_kind;
+
+/* An element of a string tensor. Need not be NUL-terminated. */
+typedef struct coffer_string {
+    const char* data;
+    size_t size;
+} coffer_string;
+
+/*
+ * A value going in or coming out; does not own what it points to.
+ * Tensor: `data` holds the elements (coffer_string for COFFER_STRING), `size` its bytes. `strides` are in
+ * elements; all zero means dense row-major. Strided inputs are gathered once; outputs must be dense.
+ * rank -1 is shorthand for the declared shape, when all its dims are numbers and `size` agrees.
+ * Sequence or optional: `items`, `item_count` (an empty optional has none); dtype is the element type.
+ */
+typedef struct coffer_value {
+    coffer_kind kind;
+    coffer_dtype dtype;
+    int32_t rank;
+    int32_t reserved; /* 0 */
+    int64_t dims[COFFER_MAX_RANK];
+    int64_t strides[COFFER_MAX_RANK];
+    void* data;
+    size_t size;
+    const struct coffer_value* items;
+    size_t item_count;
+} coffer_value;
+
+/* What a model says of one of its inputs or outputs. A dim of -1 is free; then dim_names may name it. */
+typedef struct coffer_value_info {
+    const char* name;
+    coffer_kind kind;
+    coffer_dtype dtype;
+    int32_t rank; /* -1: not known */
+    int64_t dims[COFFER_MAX_RANK];
+    const char* dim_names[COFFER_MAX_RANK]; /* NULL where a dim is a number or nameless */
+} coffer_value_info;
+
+/* ---- keys ---------------------------------------------------------------------------------------------- */
+
+typedef struct coffer_keyring coffer_keyring;
+
+COFFER_API coffer_status coffer_keyring_new(coffer_keyring** keyring, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API void coffer_keyring_free(coffer_keyring** keyring) COFFER_NOEXCEPT;
+
+/* A key file: age identities (AGE-SECRET-KEY-1..., as age-keygen writes them). Refused when it is a symbolic
+ * link, not a regular file, not owned by this user or root, or readable by others. */
+COFFER_API coffer_status coffer_keyring_add_file(coffer_keyring* keyring, const char* path,
+                                                 coffer_error* error) COFFER_NOEXCEPT;
+/* The text of such a file. The caller's copy is his to wipe. */
+COFFER_API coffer_status coffer_keyring_add_identity(coffer_keyring* keyring, const char* text, size_t size,
+                                                     coffer_error* error) COFFER_NOEXCEPT;
+/* A raw key of 32 bytes (slot kind 1). */
+COFFER_API coffer_status coffer_keyring_add_raw(coffer_keyring* keyring, const void* key, size_t size,
+                                                coffer_error* error) COFFER_NOEXCEPT;
+/* A password (slot kind 3). One scrypt is spent on it when a file has a password slot. */
+COFFER_API coffer_status coffer_keyring_add_password(coffer_keyring* keyring, const char* password, size_t size,
+                                                     coffer_error* error) COFFER_NOEXCEPT;
+
+/* What a provider is shown of a slot; valid during the call. */
+typedef struct coffer_slot {
+    size_t struct_size;
+    uint16_t kind;
+    const uint8_t* slot_id;    /* 16 bytes */
+    const uint8_t* content_id; /* 32 bytes */
+    const void* body;          /* as in the file: unauthenticated */
+    size_t body_size;
+} coffer_slot;
+
+/* Unwraps the 32-byte file key of `slot` into `key` and returns 1, or returns 0: not mine. May block. Called
+ * at most once a slot and eight times an open. Must not throw. */
+typedef int (*coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t key[32]);
+COFFER_API coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_provider provider,
+                                                     void* user, coffer_error* error) COFFER_NOEXCEPT;
+
+/* ---- policy -------------------------------------------------------------------------------------------- */
+
+typedef struct coffer_policy coffer_policy;
+
+COFFER_API coffer_status coffer_policy_new(coffer_policy** policy, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API void coffer_policy_free(coffer_policy** policy) COFFER_NOEXCEPT;
+
+/* Trusts a signer: an Ed25519 public key as SPKI PEM. */
+COFFER_API coffer_status coffer_policy_add_signer_pem(coffer_policy* policy, const char* pem, size_t size,
+                                                      coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_policy_add_signer_file(coffer_policy* policy, const char* path,
+                                                       coffer_error* error) COFFER_NOEXCEPT;
+/* How many different trusted signers must have signed. Default 1. */
+COFFER_API coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers,
+                                                     coffer_error* error) COFFER_NOEXCEPT;
+/* Only a model packed under this name opens ("com.acme.detector"). Default: any. */
+COFFER_API coffer_status coffer_policy_set_model(coffer_policy* policy, const char* name,
+                                                 coffer_error* error) COFFER_NOEXCEPT;
+/* Older versions are refused as a rollback. Default 0. */
+COFFER_API coffer_status coffer_policy_set_min_version(coffer_policy* policy, uint64_t version,
+                                                       coffer_error* error) COFFER_NOEXCEPT;
+
+typedef enum coffer_integrity {
+    COFFER_INTEGRITY_FULL = 0, /* every chunk's hash is checked against the signature */
+    /* Faster; gives up the promise that somebody who holds the key cannot forge. For keys that one trusted
+     * party holds alone. */
+    COFFER_INTEGRITY_AEAD_ONLY = 1
+} coffer_integrity;
+COFFER_API coffer_status coffer_policy_set_integrity(coffer_policy* policy, coffer_integrity integrity,
+                                                     coffer_error* error) COFFER_NOEXCEPT;
+/* Bytes for weights, activations, plans and staging together. Default: half of RAM or of the cgroup limit. */
+COFFER_API coffer_status coffer_policy_set_max_memory(coffer_policy* policy, uint64_t bytes,
+                                                      coffer_error* error) COFFER_NOEXCEPT;
+/* Largest scrypt work factor a password slot may ask for, 14 to 20. Default 17 (128 MiB). */
+COFFER_API coffer_status coffer_policy_set_max_scrypt_log_n(coffer_policy* policy, uint32_t log_n,
+                                                            coffer_error* error) COFFER_NOEXCEPT;
+/* Files made with --unprotected (key in clear), and files without a signature. Each default 0: refused. */
+COFFER_API coffer_status coffer_policy_allow_unprotected(coffer_policy* policy, int allow,
+                                                         coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_policy_allow_unsigned(coffer_policy* policy, int allow,
+                                                      coffer_error* error) COFFER_NOEXCEPT;
+/* Names of internal nodes and tensors in errors and profiles. Default 0: only inputs and outputs are named. */
+COFFER_API coffer_status coffer_policy_set_debug_names(coffer_policy* policy, int show,
+                                                       coffer_error* error) COFFER_NOEXCEPT;
+
+/* ---- threads and memory of the caller ------------------------------------------------------------------ */
+
+typedef void (*coffer_task)(void* context, size_t index);
+/* Must run task(context, 0..count-1), each exactly once, on any threads, and return when all have returned.
+ * May be entered by several runners at once. */
+typedef void (*coffer_parallel_for)(void* user, size_t count, coffer_task task, void* context);
+
+/* Memory for activations. `allocate` returns 64-byte aligned memory or NULL. Weights and keys never come from
+ * here: they lie in pages of their own that are wiped. */
+typedef struct coffer_allocator {
+    void* (*allocate)(void* user, size_t size);
+    void (*release)(void* user, void* memory, size_t size);
+    void* user;
+} coffer_allocator;
+
+/* ---- models -------------------------------------------------------------------------------------------- */
+
+typedef struct coffer_model coffer_model;
+
+typedef struct coffer_open_options {
+    size_t struct_size;
+    uint32_t threads;  /* for decryption; 0: all */
+    uint32_t reserved; /* 0 */
+    coffer_parallel_for parallel_for; /* instead of own threads; `threads` then says how many it has */
+    void* parallel_user;
+} coffer_open_options;
+#define COFFER_OPEN_OPTIONS_INIT {sizeof(coffer_open_options), 0, 0, NULL, NULL}
+
+/* Opens, verifies, decrypts. `keyring` may be NULL for unprotected files. */
+COFFER_API coffer_status coffer_model_open_path(coffer_model** model, const char* path, const coffer_keyring* keyring,
+                                                const coffer_policy* policy, const coffer_open_options* options,
+                                                coffer_error* error) COFFER_NOEXCEPT;
+/* The same from memory, which is borrowed until the call returns. */
+COFFER_API coffer_status coffer_model_open_memory(coffer_model** model, const void* data, size_t size,
+                                                  const coffer_keyring* keyring, const coffer_policy* policy,
+                                                  const coffer_open_options* options,
+                                                  coffer_error* error) COFFER_NOEXCEPT;
+/* A source of bytes. read_at fills `dst` with exactly `size` bytes at `offset` and returns 1, or returns 0.
+ * Must be thread-safe and stay usable until the open returns. */
+typedef struct coffer_reader {
+    uint64_t size;
+    int (*read_at)(void* user, uint64_t offset, void* dst, size_t size);
+    void* user;
+} coffer_reader;
+COFFER_API coffer_status coffer_model_open_reader(coffer_model** model, const coffer_reader* reader,
+                                                  const coffer_keyring* keyring, const coffer_policy* policy,
+                                                  const coffer_open_options* options,
+                                                  coffer_error* error) COFFER_NOEXCEPT;
+/* Runners keep a reference: free in any order. */
+COFFER_API void coffer_model_free(coffer_model** model) COFFER_NOEXCEPT;
+
+COFFER_API const char* coffer_model_name(const coffer_model* model) COFFER_NOEXCEPT; /* "" when it has none */
+COFFER_API uint64_t coffer_model_version(const coffer_model* model) COFFER_NOEXCEPT;
+COFFER_API size_t coffer_model_input_count(const coffer_model* model) COFFER_NOEXCEPT;
+COFFER_API size_t coffer_model_output_count(const coffer_model* model) COFFER_NOEXCEPT;
+/* Facts about input or output `index`. State held by runners is not listed. */
+COFFER_API coffer_status coffer_model_input(coffer_value_info* info, const coffer_model* model, size_t index,
+                                            coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_model_output(coffer_value_info* info, const coffer_model* model, size_t index,
+                                             coffer_error* error) COFFER_NOEXCEPT;
+/* Text stored with pack --meta; NULL when there is none. */
+COFFER_API const char* coffer_model_metadata(const coffer_model* model, const char* key) COFFER_NOEXCEPT;
+/* A file stored with pack --attach (labels, dictionaries). */
+COFFER_API coffer_status coffer_model_blob(const void** data, size_t* size, const coffer_model* model,
+                                           const char* name, coffer_error* error) COFFER_NOEXCEPT;
+
+/* ---- runners ------------------------------------------------------------------------------------------- */
+
+typedef struct coffer_runner coffer_runner;
+
+typedef struct coffer_runner_options {
+    size_t struct_size;
+    uint32_t threads;  /* 0: all CPUs of this process; 1: only the caller's */
+    uint32_t profile;  /* 1: keep times per node for coffer_runner_profile */
+    coffer_parallel_for parallel_for; /* instead of own threads; `threads` then says how many it has */
+    void* parallel_user;
+    const coffer_allocator* allocator; /* for activations; copied; NULL: own pages */
+} coffer_runner_options;
+#define COFFER_RUNNER_OPTIONS_INIT {sizeof(coffer_runner_options), 0, 0, NULL, NULL, NULL}
+
+COFFER_API coffer_status coffer_runner_new(coffer_runner** runner, const coffer_model* model,
+                                           const coffer_runner_options* options, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API void coffer_runner_free(coffer_runner** runner) COFFER_NOEXCEPT;
+
+/* A value under the name of an input or output. */
+typedef struct coffer_binding {
+    const char* name;
+    coffer_value value;
+} coffer_binding;
+
+typedef struct coffer_run_options {
+    size_t struct_size;
+    uint64_t deadline_ns; /* at most this long from now; 0: no limit. Checked between steps. */
+} coffer_run_options;
+#define COFFER_RUN_OPTIONS_INIT {sizeof(coffer_run_options), 0}
+
+/*
+ * Runs the model. Inputs are read from, outputs written to the caller's memory, which must stay valid during
+ * the call; nothing is copied when it is dense. Every input must be given. An output that is not given, or
+ * given with data == NULL, is kept by the runner: see coffer_runner_output. A given output must have the type
+ * and the shape that come out; else COFFER_BUFFER_TOO_SMALL, and coffer_runner_output tells the shape.
+ * With shapes seen before (up to eight are remembered) nothing is allocated.
+ */
+COFFER_API coffer_status coffer_runner_run(coffer_runner* runner, const coffer_binding* inputs, size_t input_count,
+                                           const coffer_binding* outputs, size_t output_count,
+                                           const coffer_run_options* options, coffer_error* error) COFFER_NOEXCEPT;
+/* Plans for these input types and shapes (data is not looked at), so that the first run is fast too.
+ * Afterwards coffer_runner_output tells output shapes, where they follow from the inputs. */
+COFFER_API coffer_status coffer_runner_prepare(coffer_runner* runner, const coffer_binding* inputs, size_t input_count,
+                                               coffer_error* error) COFFER_NOEXCEPT;
+/* Output `index` of the last run: its type, shape, and its memory (the runner's until the next run, or the
+ * caller's). After prepare, data is NULL; rank is -1 where the shape depends on data. */
+COFFER_API coffer_status coffer_runner_output(coffer_value* value, const coffer_runner* runner, size_t index,
+                                              coffer_error* error) COFFER_NOEXCEPT;
+/* Puts runner-held state (pack --state) back to its beginning. */
+COFFER_API coffer_status coffer_runner_reset(coffer_runner* runner, coffer_error* error) COFFER_NOEXCEPT;
+/* Makes a run in progress, or the next one, return COFFER_CANCELLED soon. Any thread may call it. */
+COFFER_API void coffer_runner_cancel(coffer_runner* runner) COFFER_NOEXCEPT;
+
+typedef struct coffer_profile_entry {
+    const char* op;      /* "Conv" */
+    const char* name;    /* of the node; "" unless the policy shows names */
+    const char* variant; /* the kernel that ran: "igemm_f32", "reference", ... */
+    uint64_t calls;
+    uint64_t ns; /* in all, subgraphs included */
+} coffer_profile_entry;
+/* Entry `index` of the times kept with options.profile; COFFER_INVALID_ARGUMENT past the last. */
+COFFER_API coffer_status coffer_runner_profile(coffer_profile_entry* entry, coffer_runner* runner, size_t index,
+                                               coffer_error* error) COFFER_NOEXCEPT;
+
+/* The instruction set in use: "avx2", "avx512vnni", ... */
+COFFER_API const char* coffer_arch(void) COFFER_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* COFFER_COFFER_H */

@@ -1,0 +1,145 @@
+#include "runtime/analysis.hpp"
+
+namespace coffer::runtime {
+namespace {
+
+// Larger results are computed in the run like any other, so that planning stays cheap and small.
+constexpr size_t kFoldLimit = size_t{1} << 16;
+
+bool has_subgraph(const graph::Node& node) {
+    for (const graph::Attr& attr : node.attrs) {
+        if (std::holds_alternative<graph::GraphRef>(attr.value)) return true;
+    }
+    return false;
+}
+
+struct NodeInputs {
+    std::vector<ops::Type> types;
+    std::vector<const TensorView*> known;
+    bool ready = true;
+    bool all_known = true;
+    bool plain = true;  // dense tensors of fixed-size elements only
+};
+
+NodeInputs collect(const graph::Node& node, const Analysis& a) {
+    NodeInputs in;
+    for (graph::ValueId id : node.inputs) {
+        if (id == graph::kAbsent) {
+            in.types.push_back({});
+            in.known.push_back(nullptr);
+            continue;
+        }
+        const ValueFacts& v = a.values[id];
+        in.types.push_back(v.type);
+        in.known.push_back(v.known.valid() ? &v.known.view() : nullptr);
+        in.ready &= v.ready;
+        in.all_known &= v.known.valid();
+        in.plain &= v.type.kind == ValueKind::kTensor && v.type.dtype != DType::kString;
+    }
+    return in;
+}
+
+bool fits(std::span<const ops::Type> types) {
+    size_t total = 0;
+    for (const ops::Type& t : types) {
+        size_t bytes = 0;
+        if (t.kind != ValueKind::kTensor || !t.shape_known || !checked_nbytes(t.shape, t.dtype, &bytes)) return false;
+        if (!checked_add(total, bytes, &total)) return false;
+    }
+    return total <= kFoldLimit;
+}
+
+Status fold(const ops::Op& op, const graph::Node& node, GraphRunner* graphs, Scratch& scratch, Analysis& a) {
+    std::vector<Value> inputs;
+    for (graph::ValueId id : node.inputs) {
+        if (id == graph::kAbsent) {
+            inputs.emplace_back();
+            continue;
+        }
+        const ValueFacts& v = a.values[id];
+        // Shape and Size read no data: a view without bytes is enough for them.
+        inputs.emplace_back(v.known.valid() ? v.known : Tensor::wrap({nullptr, v.type.dtype, v.type.shape}, nullptr));
+    }
+    COFFER_TRY_ASSIGN(std::vector<Value> outputs, evaluate_node(op, node, inputs, graphs, scratch));
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+        if (node.outputs[i] == graph::kAbsent) continue;
+        ValueFacts& v = a.values[node.outputs[i]];
+        v.type = type_of(outputs[i]);
+        v.known = outputs[i].tensor;
+        v.ready = true;
+    }
+    return {};
+}
+
+}  // namespace
+
+Analysis begin_analysis(const graph::Model& model, uint32_t graph_index) {
+    const graph::Graph& g = model.graphs[graph_index];
+    Analysis a;
+    a.values.resize(g.values.size());
+    a.nodes.assign(g.nodes.size(), NodeState::kDead);
+    for (size_t id = 0; id < g.values.size(); ++id) {
+        if (g.values[id].constant < 0) continue;
+        ValueFacts& v = a.values[id];
+        v.known = model.constants[static_cast<size_t>(g.values[id].constant)].tensor;
+        v.type = {ValueKind::kTensor, v.known.dtype(), v.known.shape(), true};
+        v.ready = true;
+    }
+    std::vector<bool> wanted(g.values.size(), false);
+    for (graph::ValueId id : g.outputs) wanted[id] = true;
+    for (size_t n = g.nodes.size(); n-- > 0;) {
+        const graph::Node& node = g.nodes[n];
+        for (graph::ValueId id : node.outputs) {
+            if (id != graph::kAbsent && wanted[id]) a.nodes[n] = NodeState::kPending;
+        }
+        if (a.nodes[n] == NodeState::kDead) continue;
+        for (graph::ValueId id : node.inputs) {
+            if (id != graph::kAbsent) wanted[id] = true;
+        }
+    }
+    return a;
+}
+
+Status analyse(const graph::Model& model, uint32_t graph_index, GraphRunner* graphs, Scratch& scratch, Analysis& a) {
+    const graph::Graph& g = model.graphs[graph_index];
+    for (size_t n = 0; n < g.nodes.size(); ++n) {
+        if (a.nodes[n] != NodeState::kPending) continue;
+        const graph::Node& node = g.nodes[n];
+        const ops::Op* op = ops::find(node.op);
+        if (!op) {
+            return error(Code::kUnsupported, Detail::kUnsupported, "op '", node.op, "' of node '", node.name,
+                         "' is not in this build");
+        }
+        COFFER_TRY(ops::check_node(*op, node));
+        const NodeInputs in = collect(node, a);
+        if (!in.ready) continue;
+        a.nodes[n] = NodeState::kDynamic;
+        if (!in.plain) continue;
+
+        std::vector<ops::Type> out(node.outputs.size());
+        COFFER_TRY(infer_node(*op, node, in.types, in.known, graphs, out));
+        bool plannable = true;
+        for (size_t i = 0; i < out.size(); ++i) {
+            if (node.outputs[i] == graph::kAbsent) continue;
+            plannable &= out[i].kind == ValueKind::kTensor && out[i].shape_known && out[i].dtype != DType::kString &&
+                         out[i].dtype != DType::kUndefined;
+        }
+        if (!plannable) continue;
+        const bool computable = op->facts->type_only || (in.all_known && op->facts->deterministic);
+        if (computable && !has_subgraph(node) && fits(out)) {
+            COFFER_TRY(fold(*op, node, graphs, scratch, a));
+            a.nodes[n] = NodeState::kFolded;
+            continue;
+        }
+        for (size_t i = 0; i < out.size(); ++i) {
+            if (node.outputs[i] == graph::kAbsent) continue;
+            ValueFacts& v = a.values[node.outputs[i]];
+            v.type = out[i];
+            v.ready = true;
+        }
+        a.nodes[n] = NodeState::kStatic;
+    }
+    return {};
+}
+
+}  // namespace coffer::runtime
