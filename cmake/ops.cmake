@@ -22,6 +22,7 @@ foreach(header ${_headers})
   string(REGEX REPLACE "^ml::" "ai.onnx.ml::" _qualified ${_name})
   string(REGEX REPLACE "^ms::" "com.microsoft::" _qualified ${_qualified})
   string(REGEX REPLACE "^own::" "ai.coffer::" _qualified ${_qualified})
+  string(REGEX REPLACE "^Shape$" "ShapeOp" _name ${_name})  # coffer::Shape is the type of a shape
   if(COFFER_OPS AND NOT _qualified IN_LIST COFFER_OPS)
     continue()
   endif()

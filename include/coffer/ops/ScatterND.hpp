@@ -1,0 +1,46 @@
+// data with rows replaced (or added, ...) at tuples of indices. https://onnx.ai/onnx/operators/onnx__ScatterND.html
+#pragma once
+
+#include "coffer/ops/family/scatter.hpp"
+
+namespace coffer::ops {
+
+struct ScatterND : MoveOp<ScatterND> {
+    static constexpr AttrSpec attrs[] = {AttrSpec::s("reduction", "none")};
+    static constexpr Facts facts{.domain = "",
+                                 .name = "ScatterND",
+                                 .since = 18,
+                                 .min_inputs = 3,
+                                 .max_inputs = 3,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .inplace_input = 0};
+
+    static Status move(MoveContext& m) {
+        const Shape &data = m.shape(0), &places = m.shape(1);
+        COFFER_TRY(check_index_type(m, 1));
+        COFFER_TRY_ASSIGN(const Reduction how, scatter_reduction(m));
+        if (data.rank() < 1 || places.rank() < 1)
+            return m.fail("data ", data, " and indices ", places, " need rank 1");
+        if (places.back() < 1 || places.back() > data.rank())
+            return m.fail("tuples of ", places.back(), " indices for ", data);
+        const int length = static_cast<int>(places.back());
+        Shape wanted;
+        for (int i = 0; i < places.rank() - 1; ++i) wanted.push_back(places[i]);
+        if (wanted.rank() + data.rank() - length > kMaxRank) return m.fail("updates rank is over ", kMaxRank);
+        for (int i = length; i < data.rank(); ++i) wanted.push_back(data[i]);
+        if (m.shape(2) != wanted) return m.fail("updates ", m.shape(2), ", expected ", wanted);
+        COFFER_TRY(start_scatter(m));
+        if (!m.running()) return {};
+        const int64_t row = data.elements(length, data.rank());
+        const int64_t tuples = places.elements(0, places.rank() - 1);
+        for (int64_t i = 0; i < tuples; ++i) {
+            COFFER_TRY_ASSIGN(const int64_t at, tuple_at(m, data, 0, i, length));
+            scatter_elements(how, m.result(0), at * row, *m.value(2), i * row, row);
+        }
+        return {};
+    }
+};
+
+}  // namespace coffer::ops
