@@ -1,0 +1,48 @@
+// How tensors are stored: an encoding says what the stored numbers mean, a coder how their bytes are packed
+// (docs/format.md 5.10). A new one is one file with encode and decode, and one row in codec.cpp. This module
+// knows nothing about files and keys; sizes come from a manifest and are checked here.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "coffer/base/bytes.hpp"
+#include "coffer/base/dtype.hpp"
+#include "coffer/base/error.hpp"
+#include "coffer/base/shape.hpp"
+
+namespace coffer::codec {
+
+enum class Encoding : uint8_t {
+    kPlain = 0,  // the elements of dtype, dense, row-major; strings as in strings.cpp
+};
+enum class Coder : uint8_t {
+    kRaw = 0,
+};
+
+struct EncodingRow {
+    Encoding id;
+    const char* name;
+    // Exact bytes of a tensor of numbers; false when they cannot be expressed. Strings depend on their text.
+    bool (*encoded_size)(DType dtype, const Shape& shape, uint64_t* out);
+};
+struct CoderRow {
+    Coder id;
+    const char* name;
+    // Fills `dst` exactly from `src` = the segments one after the other. nullptr: the stored bytes are the
+    // encoded bytes.
+    Status (*decode)(Bytes src, std::span<const uint32_t> segments, MutableBytes dst);
+};
+const EncodingRow* find_encoding(uint8_t id);  // nullptr: unknown
+const CoderRow* find_coder(uint8_t id);
+
+// Strings: (n + 1) x LE8 offsets, the first 0, then the text.
+uint64_t encoded_strings_size(std::span<const std::string> strings);
+void encode_strings(std::span<const std::string> strings, MutableBytes dst);  // dst has exactly that size
+Status decode_strings(Bytes src, std::span<std::string> dst);
+
+// Well-formed UTF-8: shortest forms, no surrogates, at most U+10FFFF.
+bool is_utf8(std::string_view text);
+
+}  // namespace coffer::codec

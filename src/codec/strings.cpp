@@ -1,0 +1,77 @@
+// String tensors: offsets and text (docs/format.md 5.10).
+#include "codec/codec.hpp"
+
+namespace coffer::codec {
+namespace {
+
+void store_le8(std::byte* dst, uint64_t value) {
+    for (int i = 0; i < 8; ++i) dst[i] = static_cast<std::byte>(value >> (8 * i));
+}
+
+Error damaged(size_t i, const char* what) {
+    return error(Code::kFormat, Detail::kManifestInvalid, "string ", i, " of a string tensor: ", what);
+}
+
+}  // namespace
+
+uint64_t encoded_strings_size(std::span<const std::string> strings) {
+    uint64_t size = 8 * (strings.size() + 1);
+    for (const std::string& s : strings) size += s.size();
+    return size;
+}
+
+void encode_strings(std::span<const std::string> strings, MutableBytes dst) {
+    std::byte* offsets = dst.data();
+    std::byte* const text = dst.data() + 8 * (strings.size() + 1);
+    uint64_t end = 0;
+    store_le8(offsets, 0);
+    for (const std::string& s : strings) {
+        if (!s.empty()) std::memcpy(text + end, s.data(), s.size());
+        end += s.size();
+        store_le8(offsets += 8, end);
+    }
+}
+
+Status decode_strings(Bytes src, std::span<std::string> dst) {
+    // n + 1 offsets must be there before n is trusted in a product.
+    if (dst.size() >= src.size() / 8) return damaged(dst.size(), "the offsets are cut");
+    const std::string_view text = as_text(src.subspan(8 * (dst.size() + 1)));
+    Reader offsets(src.first(8 * (dst.size() + 1)));
+    uint64_t begin = offsets.u64();
+    if (begin != 0) return damaged(0, "does not start at 0");
+    for (size_t i = 0; i < dst.size(); ++i) {
+        const uint64_t end = offsets.u64();
+        if (end < begin || end > text.size()) return damaged(i, "is out of range");
+        const std::string_view s = text.substr(begin, end - begin);
+        if (!is_utf8(s)) return damaged(i, "is not UTF-8");
+        dst[i].assign(s);
+        begin = end;
+    }
+    if (begin != text.size()) return damaged(dst.size(), "text is left over");
+    return {};
+}
+
+bool is_utf8(std::string_view text) {
+    size_t i = 0;
+    while (i < text.size()) {
+        const auto lead = static_cast<unsigned char>(text[i]);
+        if (lead < 0x80) {
+            ++i;
+            continue;
+        }
+        const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+        if (lead < 0xc2 || lead > 0xf4 || text.size() - i < length) return false;
+        uint32_t code = lead & (0x7fu >> length);
+        for (size_t k = 1; k < length; ++k) {
+            const auto c = static_cast<unsigned char>(text[i + k]);
+            if ((c & 0xc0) != 0x80) return false;
+            code = code << 6 | (c & 0x3fu);
+        }
+        if (length == 3 && (code < 0x800 || (code >= 0xd800 && code <= 0xdfff))) return false;
+        if (length == 4 && (code < 0x10000 || code > 0x10ffff)) return false;
+        i += length;
+    }
+    return true;
+}
+
+}  // namespace coffer::codec

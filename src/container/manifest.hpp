@@ -1,0 +1,90 @@
+// The manifest (docs/format.md 5.10): FlatBuffers on one side, graph::Model on the other, and the bytes of
+// tensors and blobs as items of the payload. Decoding checks every rule that needs no knowledge of operators,
+// then graph::verify(); a Manifest that exists is sound. This knows nothing of keys and files.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "codec/codec.hpp"
+#include "coffer/base/error.hpp"
+#include "coffer/graph/graph.hpp"
+#include "container/format.hpp"
+#include "trust/policy.hpp"
+
+namespace coffer::container {
+
+// ---- writing ---------------------------------------------------------------------------------------------
+
+// Payload bytes [offset, offset + nbytes): a tensor or, when that is not valid, a blob. Borrows from the model.
+struct Item {
+    Tensor tensor;
+    Bytes blob;
+    uint64_t offset = 0;
+    uint64_t nbytes = 0;
+};
+
+using OpVersion = std::function<uint16_t(std::string_view op)>;  // 0: not recorded
+
+struct EncodedManifest {
+    std::vector<std::byte> plaintext;  // LE4(size) || FlatBuffer || zeros; with a tag a multiple of 4,096 bytes
+    size_t size = 0;                   // without the zeros
+    std::vector<Item> items;
+    uint64_t payload_end = 0;
+};
+Result<EncodedManifest> encode_manifest(const graph::Model& model, const OpVersion& op_version, Bytes fingerprint);
+
+// ---- reading ---------------------------------------------------------------------------------------------
+
+struct TensorRecord {
+    DType dtype = DType::kUndefined;
+    codec::Encoding encoding = codec::Encoding::kPlain;
+    codec::Coder coder = codec::Coder::kRaw;
+    Shape shape;
+    uint64_t offset = 0;
+    uint64_t nbytes = 0;
+};
+struct BlobRecord {
+    uint64_t offset = 0;
+    uint64_t nbytes = 0;
+};
+
+// Where a tensor that is not a constant goes.
+struct AttrUse {
+    uint32_t graph, node, attr, tensor;
+};
+struct StateUse {
+    uint32_t state, tensor;
+};
+
+struct Manifest {
+    graph::Model model;                 // tensors have type and shape, but no bytes before bind_payload()
+    std::vector<TensorRecord> tensors;  // the constants first
+    std::vector<BlobRecord> blobs;
+    std::vector<AttrUse> attr_uses;
+    std::vector<StateUse> state_uses;
+    std::vector<std::byte> fingerprint;
+    uint64_t payload_end = 0;
+    uint64_t extra_memory = 0;  // strings, lists and blobs that bind_payload() copies out of the payload
+};
+
+// What HDR says and the manifest must agree with.
+struct ManifestContext {
+    Id model_id{};
+    uint64_t model_version = 0;
+    uint64_t payload_len = 0;
+    trust::Caps caps;
+    // May refuse an op or a version of it; called once per distinct pair.
+    std::function<Status(std::string_view op, uint16_t version)> check_op;
+};
+Result<Manifest> decode_manifest(Bytes plaintext, const ManifestContext& context);
+
+// Gives every tensor its bytes. `payload` is the whole plaintext and lives as long as `owner`. Checks what can
+// be seen only now: padding, booleans, strings.
+Status bind_payload(Manifest& manifest, MutableBytes payload, std::shared_ptr<const void> owner);
+
+// round_up for sizes that shall show only coarsely (5.4).
+uint64_t padme(uint64_t size);
+
+}  // namespace coffer::container

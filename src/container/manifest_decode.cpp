@@ -1,0 +1,438 @@
+#include <set>
+
+#include "coffer/base/checked.hpp"
+#include "container/errors.hpp"
+#include "container/manifest.hpp"
+#include "crypto/hash.hpp"
+#include "manifest_generated.h"
+
+namespace coffer::container {
+namespace {
+
+using Strings = flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>>;
+
+// An absent vector counts as an empty one.
+template <class T>
+uint32_t count(const flatbuffers::Vector<T>* v) {
+    return v ? v->size() : 0;
+}
+
+class Decoder {
+ public:
+    Decoder(const fb::Manifest& manifest, const ManifestContext& context, size_t manifest_bytes)
+        : m_(manifest), context_(context), copies_left_(32 * manifest_bytes + 65536) {}
+
+    Result<Manifest> run() {
+        COFFER_TRY(head());
+        COFFER_TRY(tensors());
+        COFFER_TRY(blobs());
+        COFFER_TRY(payload_end());
+        COFFER_TRY(ops());
+        COFFER_TRY(symbols());
+        COFFER_TRY(graphs());
+        COFFER_TRY(states());
+        COFFER_TRY(metadata());
+        // The structure of the graphs has one checker, shared with everything that makes or changes a model.
+        Status sound = graph::verify(out_.model);
+        if (!sound.ok() && sound.error().code() == Code::kFormat) return manifest_invalid(sound.error().message());
+        COFFER_TRY(std::move(sound));
+        return std::move(out_);
+    }
+
+ private:
+    // FlatBuffers may refer to one string or list many times. What is copied is charged here, so that a small
+    // manifest cannot ask for much memory.
+    Status charge(size_t bytes) {
+        if (bytes > copies_left_) return manifest_invalid("text or lists are referred to again and again");
+        copies_left_ -= bytes;
+        return {};
+    }
+    Result<std::string> text(const flatbuffers::String* s, const char* what) {
+        if (!s) return std::string();
+        COFFER_TRY(charge(s->size()));
+        std::string out(s->c_str(), s->size());
+        if (!codec::is_utf8(out)) return manifest_invalid(what, " is not UTF-8");
+        return out;
+    }
+    Result<std::string> name(const flatbuffers::String* s, const char* what) {
+        if (s && s->size() > context_.caps.name_bytes) return over_limit(what, " of ", s->size(), " bytes");
+        COFFER_TRY_ASSIGN(std::string out, text(s, what));
+        if (out.find('\0') != out.npos) return manifest_invalid(what, " contains a NUL");
+        return out;
+    }
+    template <class T>
+    Result<std::vector<T>> list(const flatbuffers::Vector<T>* v) {
+        if (!v) return std::vector<T>();
+        COFFER_TRY(charge(v->size() * sizeof(T)));
+        return std::vector<T>(v->begin(), v->end());
+    }
+    Status extra_memory(uint64_t count, uint64_t each) {
+        uint64_t bytes = 0;
+        if (!checked_mul(count, each, &bytes) || !checked_add(bytes, out_.extra_memory, &out_.extra_memory)) {
+            return manifest_invalid("sizes overflow");
+        }
+        return {};
+    }
+
+    Status head() {
+        if (m_.format() != kManifestFormat) return unsupported("manifest format ", m_.format());
+        COFFER_TRY_ASSIGN(out_.model.producer, text(m_.producer(), "producer"));
+        COFFER_TRY_ASSIGN(out_.model.name, name(m_.name(), "model name"));
+        Id id{};
+        if (!out_.model.name.empty()) {
+            COFFER_TRY_ASSIGN(id, trust::model_id(out_.model.name));
+        }
+        if (id != context_.model_id) return manifest_invalid("the model name is not the header's");
+        out_.model.version = context_.model_version;
+        if (m_.constants() > count(m_.tensors())) {
+            return manifest_invalid(m_.constants(), " constants of ", count(m_.tensors()), " tensors");
+        }
+        COFFER_TRY_ASSIGN(const std::vector<uint8_t> mark, list(m_.fingerprint()));
+        const Bytes bytes = std::as_bytes(std::span(mark));
+        out_.fingerprint.assign(bytes.begin(), bytes.end());
+        const fb::Claims* claims = m_.claims();
+        if (claims && count(claims->features()) != 0)
+            return unsupported("the model needs features of a newer reader");
+        if (claims && claims->min_runtime() > kManifestLevel) {
+            return unsupported("the model needs a reader of level ", claims->min_runtime());
+        }
+        return {};
+    }
+
+    // Offsets are canonical: each follows from the end of the item before.
+    Status item(uint64_t offset, uint64_t nbytes, const char* what, uint32_t i) {
+        uint64_t expected = 0;
+        if (!checked_round_up(out_.payload_end, kItemAlign, &expected) || offset != expected ||
+            !checked_add(offset, nbytes, &out_.payload_end) || out_.payload_end > context_.payload_len) {
+            return manifest_invalid(what, " ", i, ": bytes [", offset, ", +", nbytes,
+                                    ") do not follow the one before");
+        }
+        return {};
+    }
+
+    Status tensors() {
+        const uint32_t n = count(m_.tensors());
+        if (n > context_.caps.tensors) return over_limit(n, " tensors");
+        out_.tensors.reserve(n);
+        out_.model.constants.reserve(m_.constants());
+        for (uint32_t i = 0; i < n; ++i) COFFER_TRY(tensor(*m_.tensors()->Get(i), i));
+        return {};
+    }
+
+    Status tensor(const fb::Tensor& t, uint32_t i) {
+        TensorRecord record;
+        if (t.dtype() == 0 || t.dtype() >= kDTypeCount) return unsupported("element type ", t.dtype());
+        record.dtype = static_cast<DType>(t.dtype());
+        const codec::EncodingRow* encoding = codec::find_encoding(t.encoding());
+        const codec::CoderRow* coder = codec::find_coder(t.coder());
+        if (!encoding) return unsupported("weight encoding ", t.encoding());
+        if (!coder) return unsupported("weight coder ", t.coder());
+        if (t.layout() != 0) return unsupported("weight layout ", t.layout());
+        record.encoding = encoding->id;
+        record.coder = coder->id;
+        if (count(t.segments()) != 0) return manifest_invalid("tensor ", i, " has segments but no coder");
+        if (t.quant()) return manifest_invalid("tensor ", i, " has quantization parameters but no such encoding");
+
+        if (count(t.shape()) > kMaxRank) return manifest_invalid("tensor ", i, " has rank ", count(t.shape()));
+        for (uint32_t axis = 0; axis < count(t.shape()); ++axis) {
+            const uint64_t dim = t.shape()->Get(axis);
+            if (dim > kMaxDim) return manifest_invalid("tensor ", i, " has dim ", dim);
+            record.shape.push_back(static_cast<int64_t>(dim));
+        }
+        record.offset = t.offset();
+        record.nbytes = t.nbytes();
+        COFFER_TRY(size(record, *encoding, i));
+        COFFER_TRY(item(record.offset, record.nbytes, "tensor", i));
+        out_.tensors.push_back(record);
+        if (i < m_.constants()) {
+            COFFER_TRY_ASSIGN(std::string label, name(t.name(), "tensor name"));
+            out_.model.constants.push_back({std::move(label), typed(record)});
+        }
+        return {};
+    }
+
+    Status size(const TensorRecord& t, const codec::EncodingRow& encoding, uint32_t i) {
+        if (t.dtype == DType::kString) {
+            int64_t n = 0;
+            uint64_t offsets = 0;
+            const bool fits = t.shape.checked_elements(&n) && checked_add<uint64_t>(n, 1, &offsets) &&
+                              checked_mul<uint64_t>(offsets, 8, &offsets) && offsets <= t.nbytes;
+            if (!fits)
+                return manifest_invalid("string tensor ", i, " of shape ", t.shape, " in ", t.nbytes, " bytes");
+            COFFER_TRY(extra_memory(static_cast<uint64_t>(n), sizeof(std::string)));
+            return extra_memory(t.nbytes, 1);
+        }
+        uint64_t exact = 0;
+        if (!encoding.encoded_size(t.dtype, t.shape, &exact) || exact != t.nbytes) {
+            return manifest_invalid("tensor ", i, " of ", t.dtype, " ", t.shape, " in ", t.nbytes, " bytes");
+        }
+        return {};
+    }
+
+    // Type and shape without bytes, until bind_payload().
+    static Tensor typed(const TensorRecord& t) { return Tensor::wrap({nullptr, t.dtype, t.shape}, nullptr); }
+
+    Status blobs() {
+        const uint32_t n = count(m_.blobs());
+        for (uint32_t i = 0; i < n; ++i) {
+            const fb::Blob& blob = *m_.blobs()->Get(i);
+            if (blob.kind() != 0) return unsupported("blob kind ", blob.kind());
+            COFFER_TRY(item(blob.offset(), blob.nbytes(), "blob", i));
+            COFFER_TRY(extra_memory(blob.nbytes(), 1));
+            COFFER_TRY_ASSIGN(std::string label, name(blob.name(), "blob name"));
+            out_.model.blobs.push_back({std::move(label), {}});
+            out_.blobs.push_back({blob.offset(), blob.nbytes()});
+        }
+        return {};
+    }
+
+    Status payload_end() {
+        const uint64_t end = out_.payload_end;
+        if (context_.payload_len == end || context_.payload_len == padme(end)) return {};
+        return manifest_invalid("the payload has ", context_.payload_len, " bytes, its items end at ", end);
+    }
+
+    Result<std::vector<std::string>> unique_names(const Strings* strings, const char* what) {
+        std::vector<std::string> names;
+        for (uint32_t i = 0; i < count(strings); ++i) {
+            COFFER_TRY_ASSIGN(std::string s, name(strings->Get(i), what));
+            if (s.empty()) return manifest_invalid(what, " without a name");
+            names.push_back(std::move(s));
+        }
+        const std::set<std::string_view> distinct(names.begin(), names.end());
+        if (distinct.size() != names.size()) return manifest_invalid(what, " listed twice");
+        return names;
+    }
+    Status ops() {
+        COFFER_TRY_ASSIGN(ops_, unique_names(m_.ops(), "op"));
+        return {};
+    }
+    Status symbols() {
+        COFFER_TRY_ASSIGN(symbols_, unique_names(m_.symbols(), "symbol"));
+        return {};
+    }
+
+    Status graphs() {
+        const uint32_t n = count(m_.graphs());
+        if (n == 0) return manifest_invalid("no graph");
+        graph_used_.resize(n);
+        for (uint32_t i = 0; i < n; ++i) {
+            COFFER_TRY_ASSIGN(graph::Graph g, graph(*m_.graphs()->Get(i), i));
+            out_.model.graphs.push_back(std::move(g));
+        }
+        return {};
+    }
+
+    Result<graph::Graph> graph(const fb::Graph& src, uint32_t index) {
+        graph::Graph g;
+        COFFER_TRY_ASSIGN(g.name, name(src.name(), "graph name"));
+        nodes_ += count(src.nodes());
+        values_ += count(src.values());
+        if (nodes_ > context_.caps.nodes || values_ > kMaxRecords) return over_limit("too many nodes or values");
+        g.values.reserve(count(src.values()));
+        for (uint32_t i = 0; i < count(src.values()); ++i) {
+            COFFER_TRY_ASSIGN(graph::ValueInfo v, value(*src.values()->Get(i)));
+            g.values.push_back(std::move(v));
+        }
+        g.nodes.reserve(count(src.nodes()));
+        for (uint32_t i = 0; i < count(src.nodes()); ++i) {
+            COFFER_TRY_ASSIGN(graph::Node n, node(*src.nodes()->Get(i), index, i));
+            g.nodes.push_back(std::move(n));
+        }
+        COFFER_TRY_ASSIGN(g.inputs, list(src.inputs()));
+        COFFER_TRY_ASSIGN(g.outputs, list(src.outputs()));
+        return g;
+    }
+
+    Result<graph::ValueInfo> value(const fb::Value& src) {
+        graph::ValueInfo v;
+        COFFER_TRY_ASSIGN(v.name, name(src.name(), "value name"));
+        if (src.kind() > fb::ValueKind::MAX) return unsupported("kind of value ", static_cast<int>(src.kind()));
+        if (src.dtype() >= kDTypeCount) return unsupported("element type ", src.dtype());
+        v.type.kind = static_cast<ValueKind>(src.kind());
+        v.type.dtype = static_cast<DType>(src.dtype());
+        if (count(src.dims()) > kMaxRank) return manifest_invalid("a value has rank ", count(src.dims()));
+        if (!src.ranked() && count(src.dims()) != 0) return manifest_invalid("dims of a value without rank");
+        if (src.ranked()) v.type.dims.emplace();
+        for (uint32_t i = 0; i < count(src.dims()); ++i) {
+            COFFER_TRY_ASSIGN(graph::Dim d, dim(*src.dims()->Get(i)));
+            v.type.dims->push_back(std::move(d));
+        }
+        if (src.constant() != kNone) {
+            if (src.constant() >= m_.constants()) return manifest_invalid("constant ", src.constant());
+            v.constant = static_cast<int32_t>(src.constant());
+        }
+        return v;
+    }
+
+    Result<graph::Dim> dim(const fb::Dim& src) {
+        graph::Dim d;
+        if (src.size() != kNone) {
+            if (src.size() > kMaxDim) return manifest_invalid("dim ", src.size());
+            d.value = src.size();
+        }
+        if (src.symbol() != kNone) {
+            if (src.symbol() >= symbols_.size()) return manifest_invalid("symbol ", src.symbol());
+            d.symbol = symbols_[src.symbol()];
+            COFFER_TRY(charge(d.symbol.size()));
+        }
+        return d;
+    }
+
+    Result<graph::Node> node(const fb::Node& src, uint32_t graph_index, uint32_t node_index) {
+        graph::Node n;
+        if (src.op() >= ops_.size()) return manifest_invalid("op ", src.op());
+        n.op = ops_[src.op()];
+        COFFER_TRY(charge(n.op.size()));
+        if (context_.check_op && checked_ops_.insert({src.op(), src.op_version()}).second) {
+            COFFER_TRY(context_.check_op(n.op, src.op_version()));
+        }
+        COFFER_TRY_ASSIGN(n.name, name(src.name(), "node name"));
+        COFFER_TRY_ASSIGN(n.inputs, list(src.inputs()));
+        COFFER_TRY_ASSIGN(n.outputs, list(src.outputs()));
+        if (count(src.attrs()) > kMaxAttrs) return over_limit("a node has ", count(src.attrs()), " attributes");
+        for (uint32_t i = 0; i < count(src.attrs()); ++i) {
+            COFFER_TRY_ASSIGN(graph::Attr a, attr(*src.attrs()->Get(i), {graph_index, node_index, i, kNone}));
+            n.attrs.push_back(std::move(a));
+        }
+        return n;
+    }
+
+    Result<graph::Attr> attr(const fb::Attr& src, AttrUse use) {
+        using Kind = fb::AttrKind;
+        graph::Attr a;
+        COFFER_TRY_ASSIGN(a.name, name(src.name(), "attribute name"));
+        const Kind kind = src.kind();
+        if (kind < Kind::MIN || kind > Kind::MAX) return unsupported("kind of attribute ", static_cast<int>(kind));
+        const bool may_be_tensor =
+            kind == Kind::Ints || kind == Kind::Floats || kind == Kind::Strings || kind == Kind::Tensor;
+        const bool stray = (kind != Kind::Int && src.i() != 0) || (kind != Kind::Float && src.f() != 0) ||
+                           (kind != Kind::String && src.s()) || (kind != Kind::Ints && src.ints()) ||
+                           (kind != Kind::Floats && src.floats()) || (kind != Kind::Strings && src.strings()) ||
+                           (!may_be_tensor && src.tensor() != kNone) || (kind != Kind::Graph && src.graph() != kNone);
+        if (stray) return manifest_invalid("an attribute has more than one value");
+        use.tensor = src.tensor();
+        switch (kind) {
+            case Kind::Int: a.value = src.i(); return a;
+            case Kind::Float: a.value = src.f(); return a;
+            case Kind::String: {
+                COFFER_TRY_ASSIGN(a.value, text(src.s(), "attribute value"));
+                return a;
+            }
+            case Kind::Tensor: {
+                if (use.tensor >= out_.tensors.size()) return manifest_invalid("tensor ", use.tensor);
+                out_.attr_uses.push_back(use);
+                a.value = typed(out_.tensors[use.tensor]);
+                return a;
+            }
+            case Kind::Graph: {
+                if (src.graph() >= graph_used_.size() || graph_used_[src.graph()]) {
+                    return manifest_invalid("graph ", src.graph(), " is missing or used twice");
+                }
+                graph_used_[src.graph()] = true;
+                a.value = graph::GraphRef{src.graph()};
+                return a;
+            }
+            case Kind::Ints: return list_attr(std::move(a), src.ints(), use);
+            case Kind::Floats: return list_attr(std::move(a), src.floats(), use);
+            case Kind::Strings: break;
+        }
+        return strings_attr(std::move(a), src.strings(), use);
+    }
+
+    template <class T>
+    Result<graph::Attr> list_attr(graph::Attr a, const flatbuffers::Vector<T>* values, const AttrUse& use) {
+        a.value = std::vector<T>();
+        if (use.tensor != kNone) {
+            COFFER_TRY(list_tensor(use, dtype_of<T>, values != nullptr));
+            return a;
+        }
+        if (count(values) > kMaxInlineList) return manifest_invalid("a long list is not a tensor");
+        COFFER_TRY_ASSIGN(a.value, list(values));
+        return a;
+    }
+
+    Result<graph::Attr> strings_attr(graph::Attr a, const Strings* values, const AttrUse& use) {
+        std::vector<std::string> strings;
+        if (use.tensor != kNone) {
+            COFFER_TRY(list_tensor(use, DType::kString, values != nullptr));
+            a.value = std::move(strings);
+            return a;
+        }
+        if (count(values) > kMaxInlineList) return manifest_invalid("a long list is not a tensor");
+        for (uint32_t i = 0; i < count(values); ++i) {
+            COFFER_TRY_ASSIGN(std::string s, text(values->Get(i), "attribute value"));
+            strings.push_back(std::move(s));
+        }
+        a.value = std::move(strings);
+        return a;
+    }
+
+    Status list_tensor(const AttrUse& use, DType dtype, bool inline_too) {
+        if (inline_too || use.tensor >= out_.tensors.size()) return manifest_invalid("list tensor ", use.tensor);
+        const TensorRecord& t = out_.tensors[use.tensor];
+        if (t.dtype != dtype || t.shape.rank() != 1) {
+            return manifest_invalid("list tensor ", use.tensor, " is ", t.dtype, " ", t.shape);
+        }
+        out_.attr_uses.push_back(use);
+        COFFER_TRY(extra_memory(t.nbytes, 1));
+        const uint64_t each = dtype == DType::kString ? sizeof(std::string) : 0;
+        return extra_memory(static_cast<uint64_t>(t.shape[0]), each);
+    }
+
+    Status states() {
+        const uint32_t n = count(m_.states());
+        if (n > kMaxStates) return over_limit(n, " states");
+        for (uint32_t i = 0; i < n; ++i) {
+            const fb::State& src = *m_.states()->Get(i);
+            graph::StatePair state;
+            COFFER_TRY_ASSIGN(state.input, name(src.input(), "state name"));
+            COFFER_TRY_ASSIGN(state.output, name(src.output(), "state name"));
+            if (src.initial() != kNone) {
+                if (src.initial() >= out_.tensors.size()) return manifest_invalid("tensor ", src.initial());
+                state.initial = typed(out_.tensors[src.initial()]);
+                out_.state_uses.push_back({i, src.initial()});
+            }
+            out_.model.states.push_back(std::move(state));
+        }
+        return {};
+    }
+
+    Status metadata() {
+        std::set<std::string> keys;
+        for (uint32_t i = 0; i < count(m_.metadata()); ++i) {
+            const fb::KeyValue& pair = *m_.metadata()->Get(i);
+            COFFER_TRY_ASSIGN(std::string key, name(pair.key(), "metadata key"));
+            COFFER_TRY_ASSIGN(std::string value, text(pair.value(), "metadata value"));
+            if (!keys.insert(key).second) return manifest_invalid("a metadata key is there twice");
+            out_.model.metadata.emplace_back(std::move(key), std::move(value));
+        }
+        return {};
+    }
+
+    const fb::Manifest& m_;
+    const ManifestContext& context_;
+    size_t copies_left_;
+    Manifest out_;
+    std::vector<std::string> ops_, symbols_;
+    std::set<std::pair<uint32_t, uint16_t>> checked_ops_;
+    std::vector<bool> graph_used_;
+    uint64_t nodes_ = 0, values_ = 0;
+};
+
+}  // namespace
+
+Result<Manifest> decode_manifest(Bytes plaintext, const ManifestContext& context) {
+    if (plaintext.size() < 4) return manifest_invalid("of ", plaintext.size(), " bytes");
+    const uint64_t size = load_le(plaintext.first(4)) + 4;
+    if (size > plaintext.size() || size > kMaxManifest) return manifest_invalid("its size prefix is ", size - 4);
+    for (std::byte b : plaintext.subspan(size)) {
+        if (b != std::byte{0}) return manifest_invalid("its padding is not zero");
+    }
+    flatbuffers::Verifier verifier(as_uchar(plaintext), size, context.caps.manifest_depth,
+                                   context.caps.manifest_tables);
+    if (!fb::VerifySizePrefixedManifestBuffer(verifier)) return manifest_invalid("malformed");
+    return Decoder(*fb::GetSizePrefixedManifest(plaintext.data()), context, size).run();
+}
+
+}  // namespace coffer::container

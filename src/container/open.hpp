@@ -1,0 +1,67 @@
+// Opening a container: the sixteen checks of docs/format.md 5.5, in that order. What comes out is a complete,
+// validated model or an error; nothing in between.
+#pragma once
+
+#include <memory>
+
+#include "container/header.hpp"
+#include "container/manifest.hpp"
+#include "container/payload.hpp"
+#include "container/slots.hpp"
+#include "container/source.hpp"
+#include "trust/keyring.hpp"
+#include "trust/policy.hpp"
+
+namespace coffer::container {
+
+// What is known about an opened or verified file.
+struct Facts {
+    uint64_t file_size = 0;
+    Header header;
+    Digest content_id{};
+    std::vector<trust::KeyId> signers;  // trusted keys whose signatures verified
+};
+
+struct OpenOptions {
+    ParallelFor parallel;
+    // Refuses ops or versions of ops that the runtime does not have; called once per distinct pair.
+    std::function<Status(std::string_view op, uint16_t version)> check_op;
+    unsigned page_flags = os::Pages::kHuge;  // kLock: ask for locked memory; see Opened::locked
+    bool digests = false;                    // compute Opened::manifest_sha256 and payload_sha256
+};
+
+struct Opened {
+    graph::Model model;  // constants share one read-only arena that lives as long as any of them
+    Facts facts;
+    uint16_t slot_kind = 0;  // what gave the key
+    std::vector<std::byte> fingerprint;
+    bool locked = false;                         // the weights' pages are locked in memory
+    Digest manifest_sha256{}, payload_sha256{};  // of the plaintexts; zeros unless asked for
+};
+
+Result<Opened> open(Source source, const trust::Policy& policy, const trust::Keyring& keyring,
+                    const OpenOptions& options = {});
+
+// Without a key: steps 1 to 6, the hash of MANIFEST, TABLE and every leaf.
+Result<Facts> verify(Source source, const trust::Policy& policy, const ParallelFor& parallel = {});
+
+// Facts for display, none of them verified. Needs neither policy nor keys and does no expensive work.
+struct UnverifiedSignature {
+    uint16_t alg;
+    Digest key_id;
+};
+struct UnverifiedSlot {
+    uint16_t kind, flags;
+    Id slot_id;
+};
+struct Unverified {
+    uint64_t file_size = 0;
+    Header header;
+    Digest content_id{};
+    std::vector<UnverifiedSignature> signatures;
+    uint64_t slots_generation = 0;
+    std::vector<UnverifiedSlot> slots;
+};
+Result<Unverified> inspect(Source source);
+
+}  // namespace coffer::container

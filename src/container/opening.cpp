@@ -1,0 +1,224 @@
+#include "container/opening.hpp"
+
+#include <algorithm>
+
+#include "coffer/base/checked.hpp"
+#include "container/errors.hpp"
+#include "container/keys.hpp"
+
+namespace coffer::container {
+
+Status Opening::run(std::span<const Step> steps) {
+    for (const Step step : steps) COFFER_TRY((this->*step)());
+    return {};
+}
+
+// The policy is complete before anything of the file is looked at.
+Status Opening::step_1_policy() {
+    return policy_.check();
+}
+
+Status Opening::step_2_source() {
+    COFFER_TRY(source_.open());
+    facts_.file_size = source_.size();
+    if (facts_.file_size < kMinFile) {
+        return format_error("not a coffer file, or cut: ", facts_.file_size, " bytes");
+    }
+    if (facts_.file_size > policy_.caps.file_bytes) {
+        return over_limit("a file of ", facts_.file_size, " bytes; the policy allows ", policy_.caps.file_bytes);
+    }
+    return {};
+}
+
+Status Opening::step_3_header() {
+    COFFER_TRY(source_.read_at(0, head_));
+    COFFER_TRY_ASSIGN(facts_.header, parse_header(hdr()));
+    if (!policy_.allows(facts_.header.aead())) {
+        return unsupported("cipher suite ", facts_.header.suite, " is not in the policy");
+    }
+    return {};
+}
+
+Status Opening::step_4_regions() {
+    const Header& h = facts_.header;
+    COFFER_TRY(check_regions(h, facts_.file_size));
+    if (h.manifest_len > policy_.caps.manifest_bytes) {
+        return over_limit("a manifest of ", h.manifest_len, " bytes; the policy allows ",
+                          policy_.caps.manifest_bytes);
+    }
+    const uint64_t slots_len = facts_.file_size - h.body_len;
+    if (slots_len > policy_.caps.slots_bytes) return over_limit("a recipient region of ", slots_len, " bytes");
+    // Far below 2^64 each, as they are below the size of the file.
+    const uint64_t memory = h.manifest_len + h.table_len + slots_len + (streaming_ ? 0 : h.payload_len);
+    if (memory > policy_.memory_bytes()) {
+        return over_limit("the model needs ", memory, " bytes of memory; the policy allows ", policy_.memory_bytes());
+    }
+    return {};
+}
+
+Status Opening::step_5_signatures() {
+    COFFER_TRY_ASSIGN(facts_.content_id, crypto::sha256(hdr()));
+    auto entries = parse_signatures(Bytes(head_).subspan(kSigsOffset), /*padded=*/true);
+    if (!entries.ok()) return not_authentic(Detail::kSignature);
+    for (const SignatureEntry& entry : *entries) {
+        const trust::Signer* signer = policy_.find_signer(entry.key_id);
+        if (!signer || entry.alg != static_cast<uint16_t>(signer->alg)) continue;
+        COFFER_TRY(authentic_or(signer->verify(trust::kHeaderLabel, facts_.content_id, entry.signature),
+                                Detail::kSignature));
+        facts_.signers.push_back(entry.key_id);  // distinct: parse_signatures refuses a key that signs twice
+    }
+    if (facts_.signers.size() >= std::max(policy_.threshold, 1u) || policy_.allow_unsigned) return {};
+    return not_authentic(entries->empty() ? Detail::kSignature : Detail::kUntrusted);
+}
+
+Status Opening::step_6_facts() {
+    const Header& h = facts_.header;
+    if (h.has(kUnprotected) && !policy_.allow_unprotected) {
+        return refused(Detail::kUnprotected, "the file is not encrypted to anyone; the policy refuses such files");
+    }
+    if (policy_.model && *policy_.model != h.model_id) {
+        return refused(Detail::kWrongModel, "the file holds another model than '", policy_.model_name, "'");
+    }
+    if (h.model_version < policy_.min_version) {
+        return refused(Detail::kRollback, "model version ", h.model_version, " is below ", policy_.min_version);
+    }
+    const auto now = static_cast<uint64_t>(std::max<int64_t>(policy_.current_time(), 0));
+    if (h.not_after != 0 && now > h.not_after) {
+        return refused(Detail::kExpired, "the file expired at ", h.not_after, ", it is now ", now);
+    }
+    if (policy_.is_revoked(facts_.content_id)) return refused(Detail::kRevoked, "the file was revoked");
+    return {};
+}
+
+Status Opening::step_7_slots() {
+    const Header& h = facts_.header;
+    slots_bytes_.resize(facts_.file_size - h.body_len);
+    COFFER_TRY(source_.read_at(h.body_len, slots_bytes_));
+    COFFER_TRY_ASSIGN(slots_, parse_slots(slots_bytes_, policy_.caps));
+    if (slots_.content_id != facts_.content_id) return not_authentic(Detail::kHeaderAuth);
+    if (h.has(kSlotsSigned)) return unsupported("signed recipients");
+    return check_slot_rules(slots_, h, !facts_.signers.empty());
+}
+
+Status Opening::step_8_licence() {
+    if (facts_.header.has(kLicenceRequired)) return unsupported("the file needs a licence");
+    return {};
+}
+
+Status Opening::step_9_unwrap() {
+    COFFER_TRY_ASSIGN(Unwrapped unwrapped, unwrap(slots_, facts_.header, *keyring_, policy_));
+    dek_ = std::move(unwrapped.dek);
+    slot_kind_ = unwrapped.kind;
+    return {};
+}
+
+Status Opening::step_10_commitment() {
+    COFFER_TRY_ASSIGN(Schedule schedule, Schedule::create(facts_.header, dek_.bytes()));
+    dek_ = {};
+    schedule_ = std::make_unique<Schedule>(std::move(schedule));
+    COFFER_TRY_ASSIGN(const Digest commit, schedule_->key_commit());
+    if (!crypto::constant_time_equal(commit, facts_.header.key_commit)) return not_authentic(Detail::kCommitment);
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes mac_key, schedule_->slots_mac_key());
+    COFFER_TRY_ASSIGN(const Digest mac, slots_mac(mac_key, hdr(), slots_.before_mac));
+    if (!crypto::constant_time_equal(mac, slots_.mac)) return not_authentic(Detail::kHeaderAuth);
+    return {};
+}
+
+Status Opening::manifest_hash() {
+    const Header& h = facts_.header;
+    COFFER_TRY_ASSIGN(manifest_bytes_, os::Pages::allocate(h.manifest_len, os::Pages::kPlain));
+    const MutableBytes sealed(manifest_bytes_.data(), h.manifest_len);
+    COFFER_TRY(source_.read_at(kHeadSize, sealed));
+    COFFER_TRY_ASSIGN(const Digest hash, crypto::sha256(sealed));
+    if (hash != h.manifest_hash) return not_authentic(Detail::kManifestAuth);
+    return {};
+}
+
+Status Opening::step_11_manifest() {
+    COFFER_TRY(manifest_hash());
+    const Header& h = facts_.header;
+    manifest_size_ = h.manifest_len - kTagSize;
+    COFFER_TRY_ASSIGN(const KeyAndNonce key, schedule_->manifest());
+    COFFER_TRY_ASSIGN(crypto::Opener opener, crypto::Opener::create(h.aead(), key.key()));
+    const MutableBytes text(manifest_bytes_.data(), manifest_size_);
+    const std::span<const std::byte, kTagSize> tag(manifest_bytes_.data() + manifest_size_, kTagSize);
+    return authentic_or(opener.open(key.nonce(), manifest_aad(h), text, tag, text), Detail::kManifestAuth);
+}
+
+Status Opening::step_12_validate() {
+    const Header& h = facts_.header;
+    const ManifestContext context{h.model_id, h.model_version, h.payload_len, policy_.caps, options_.check_op};
+    auto decoded = decode_manifest(Bytes(manifest_bytes_.data(), manifest_size_), context);
+    if (!decoded.ok()) {
+        // The reason may name what the file keeps secret.
+        const bool may_tell = policy_.debug_names || h.has(kUnprotected);
+        if (may_tell || decoded.error().detail() != Detail::kManifestInvalid) return std::move(decoded).error();
+        return manifest_invalid("a rule of the format is broken (the policy can ask for the details)");
+    }
+    manifest_ = std::move(decoded).value();
+    if (options_.digests) {
+        COFFER_TRY_ASSIGN(manifest_sha256_, manifest_digest());
+    }
+    manifest_bytes_ = {};
+    return {};
+}
+
+Result<Digest> Opening::manifest_digest() const {
+    const Bytes text(manifest_bytes_.data(), manifest_size_);
+    return crypto::sha256(text.first(load_le(text.first(4)) + 4));  // its prefix was checked in step 12
+}
+
+Status Opening::step_13_table() {
+    COFFER_TRY_ASSIGN(table_, read_table(source_, facts_.header));
+    return {};
+}
+
+Status Opening::step_14_memory() {
+    const Header& h = facts_.header;
+    uint64_t memory = 0;
+    if (!checked_add(h.payload_len + h.table_len, manifest_.extra_memory, &memory) ||
+        memory > policy_.memory_bytes()) {
+        return over_limit("the model needs ", memory, " bytes of memory; the policy allows ", policy_.memory_bytes());
+    }
+    COFFER_TRY_ASSIGN(KeyAndNonce key, schedule_->payload());
+    Payload::Setup setup{source_, h, std::move(table_), std::move(key), policy_.integrity, options_.page_flags};
+    COFFER_TRY_ASSIGN(payload_, Payload::create(std::move(setup)));
+    return {};
+}
+
+Status Opening::step_15_chunks() {
+    return payload_->load(0, facts_.header.payload_len, options_.parallel);
+}
+
+Status Opening::step_16_finish() {
+    if (options_.digests) {
+        COFFER_TRY_ASSIGN(payload_sha256_, crypto::sha256(payload_->bytes()));
+    }
+    COFFER_TRY(bind_payload(manifest_, payload_->bytes(), payload_));
+    payload_->seal_memory();
+    schedule_.reset();
+    return {};
+}
+
+Status Opening::all_leaves() {
+    return check_leaves(source_, facts_.header, table_, options_.parallel);
+}
+
+Result<Digest> Opening::stream_payload() {
+    COFFER_TRY_ASSIGN(const KeyAndNonce key, schedule_->payload());
+    return payload_digest(source_, facts_.header, table_, key);
+}
+
+Opened Opening::take() {
+    Opened out;
+    out.model = std::move(manifest_.model);
+    out.facts = std::move(facts_);
+    out.slot_kind = slot_kind_;
+    out.fingerprint = std::move(manifest_.fingerprint);
+    out.locked = payload_->locked();
+    out.manifest_sha256 = manifest_sha256_;
+    out.payload_sha256 = payload_sha256_;
+    return out;
+}
+
+}  // namespace coffer::container

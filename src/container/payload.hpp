@@ -1,0 +1,88 @@
+// The payload (docs/format.md 5.4): sealing its chunks while writing, and opening each of them once, ever,
+// while reading. Knows chunks and bytes, nothing of tensors.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "coffer/base/os.hpp"
+#include "container/keys.hpp"
+#include "container/source.hpp"
+#include "trust/policy.hpp"
+
+namespace coffer::container {
+
+// TABLE, as it stands in the file.
+class Table {
+ public:
+    Table() = default;
+    explicit Table(uint64_t n_chunks) : bytes_(n_chunks * kTableEntry) {}
+    MutableBytes bytes() { return bytes_; }
+    Bytes bytes() const { return bytes_; }
+    std::span<const std::byte, kTagSize> tag(uint64_t i) const {
+        return Bytes(bytes_).subspan(i * kTableEntry).first<kTagSize>();
+    }
+    Bytes leaf(uint64_t i) const { return Bytes(bytes_).subspan(i * kTableEntry + kTagSize, sizeof(Digest)); }
+
+ private:
+    std::vector<std::byte> bytes_;
+};
+
+// Seals chunk after chunk; a chunk index is sealed once, so that no nonce is used twice.
+class ChunkSealer {
+ public:
+    static Result<ChunkSealer> create(const Header& header, const KeyAndNonce& key);
+    Status seal(uint64_t i, MutableBytes chunk, Table& table);  // in place
+
+ private:
+    ChunkSealer(const Header& header, crypto::Sealer sealer, const crypto::Nonce& base)
+        : sealer_(std::move(sealer)), base_(base), aad_(header), sealed_(header.n_chunks) {}
+    crypto::Sealer sealer_;
+    crypto::Nonce base_;
+    ChunkAad aad_;
+    std::vector<bool> sealed_;
+};
+
+// Opens chunks into one arena of payload_len bytes. Safe to call from several threads; calls take turns, the
+// chunks of one call run in parallel. The first failure is kept, wipes the arena, and is the answer to every
+// later call.
+class Payload {
+ public:
+    struct Setup {
+        Source source;
+        Header header;
+        Table table;
+        KeyAndNonce key;
+        trust::Integrity integrity = trust::Integrity::kFull;
+        unsigned page_flags = os::Pages::kHuge;
+    };
+    static Result<std::shared_ptr<Payload>> create(Setup setup);
+
+    // Opens the chunks that hold [offset, offset + nbytes), those that are not open yet.
+    Status load(uint64_t offset, uint64_t nbytes, const ParallelFor& parallel);
+    MutableBytes bytes() { return {pages_.data(), static_cast<size_t>(setup_.header.payload_len)}; }
+    // Every chunk is open: pages become read-only; key, table and source are let go.
+    void seal_memory();
+    bool locked() const { return pages_.locked(); }
+
+ private:
+    Payload(Setup setup, os::Pages pages)
+        : setup_(std::move(setup)), pages_(std::move(pages)), open_(setup_.header.n_chunks) {}
+    Status open_run(uint64_t first, uint64_t last);
+
+    Setup setup_;
+    os::Pages pages_;
+    std::mutex mutex_;
+    std::vector<bool> open_;
+    std::unique_ptr<Error> failed_;
+};
+
+// Step 13: reads TABLE, checks its padding and root.
+Result<Table> read_table(const Source& source, const Header& header);
+// Reads every chunk and compares its leaf: for verification without a key.
+Status check_leaves(const Source& source, const Header& header, const Table& table, const ParallelFor& parallel);
+// Opens every chunk into one small buffer and hashes the plaintext: for the check of a file just written.
+Result<Digest> payload_digest(const Source& source, const Header& header, const Table& table, const KeyAndNonce& key);
+
+}  // namespace coffer::container

@@ -1,0 +1,45 @@
+#include "container/slot_kinds.hpp"
+
+#include <algorithm>
+
+#include "container/errors.hpp"
+
+namespace coffer::container {
+
+std::span<const SlotKind* const> slot_kinds() {
+    static constexpr std::array<const SlotKind*, 4> kinds = {&kClearSlot, &kRawSlot, &kX25519Slot, &kScryptSlot};
+    return kinds;
+}
+
+const SlotKind* find_slot_kind(uint16_t kind) {
+    const auto it = std::ranges::find(slot_kinds(), kind, &SlotKind::kind);
+    return it == slot_kinds().end() ? nullptr : *it;
+}
+
+Result<CommittedKey> CommittedKey::derive(Bytes salt, Bytes key_material, const trust::SlotView& slot) {
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes prk, crypto::hkdf_extract(salt, {key_material}));
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes both, crypto::hkdf_expand(prk.bytes(), {slot.context}, 64));
+    CommittedKey key;
+    COFFER_TRY_ASSIGN(key.wrap, crypto::SecretBytes::copy_of(both.bytes().first(32)));
+    std::ranges::copy(both.bytes().subspan(32), key.commit.begin());
+    return key;
+}
+
+// The key is fresh for every slot, so a zero nonce is used once.
+Result<std::vector<std::byte>> seal_dek(const CommittedKey& key, const trust::SlotView& slot, Bytes dek) {
+    std::vector<std::byte> sealed(kWrappedSize);
+    COFFER_TRY(crypto::seal_once(slot.suite, key.wrap.bytes(), {}, slot.context, dek, sealed));
+    return sealed;
+}
+
+Result<crypto::SecretBytes> open_dek(const CommittedKey& key, const trust::SlotView& slot, Bytes commit,
+                                     Bytes sealed) {
+    if (!crypto::constant_time_equal(key.commit, commit)) return not_authentic(Detail::kUnwrap);
+    COFFER_TRY_ASSIGN(crypto::SecretBytes dek, crypto::SecretBytes::create(kDekSize));
+    COFFER_TRY(
+        authentic_or(crypto::open_once(slot.suite, key.wrap.bytes(), {}, slot.context, sealed, dek.mutable_bytes()),
+                     Detail::kUnwrap));
+    return dek;
+}
+
+}  // namespace coffer::container

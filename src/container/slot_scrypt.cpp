@@ -1,0 +1,67 @@
+// Kind 3: a password (docs/format.md 5.7.3).
+#include "container/errors.hpp"
+#include "container/slot_kinds.hpp"
+#include "crypto/random.hpp"
+#include "crypto/scrypt.hpp"
+
+namespace coffer::container {
+namespace {
+
+constexpr size_t kSaltSize = 16;
+constexpr unsigned kMinLogN = 14;
+// salt 16, logN 1, commit 32, ct 48
+constexpr size_t kBody = kSaltSize + 1 + 32 + kWrappedSize;
+
+Result<CommittedKey> derive(Bytes password, Bytes salt, unsigned log_n, const trust::SlotView& slot) {
+    Writer labelled;
+    labelled.put("coffer/v1/scrypt");
+    labelled.put(salt);
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes material, crypto::scrypt(password, labelled.bytes(), log_n));
+    return CommittedKey::derive(salt, material.bytes(), slot);
+}
+
+Result<crypto::SecretBytes> unwrap_scrypt(const trust::SlotView& slot, const trust::Keyring& keyring,
+                                          const trust::Policy& policy) {
+    Reader r(slot.body);
+    const Bytes salt = r.take(kSaltSize);
+    const unsigned log_n = r.u8();
+    const Bytes commit = r.take(32);
+    const Bytes sealed = r.take(kWrappedSize);
+    if (!keyring.has_password()) return not_authentic(Detail::kNoRecipient);
+    if (log_n < kMinLogN || log_n > crypto::kScryptMaxLogN) return format_error("password slot with logN ", log_n);
+    if (log_n > policy.caps.scrypt_log_n) {
+        return over_limit("password slot with logN ", log_n, ", the policy allows ", policy.caps.scrypt_log_n);
+    }
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes password, keyring.password());
+    COFFER_TRY_ASSIGN(const CommittedKey key, derive(password.bytes(), salt, log_n, slot));
+    return open_dek(key, slot, commit, sealed);
+}
+
+}  // namespace
+
+const SlotKind kScryptSlot = {3, kBody, unwrap_scrypt, /*classical=*/false, /*costly=*/true};
+
+Result<Recipient> password_recipient(Bytes password, unsigned log_n) {
+    if (!password.empty() && password.back() == std::byte{'\n'}) password = password.first(password.size() - 1);
+    if (password.empty()) return error(Code::kInvalidArgument, "the password is empty");
+    if (log_n < kMinLogN || log_n > crypto::kScryptMaxLogN) {
+        return error(Code::kInvalidArgument, "scrypt logN ", log_n, " is not in [", kMinLogN, ", ",
+                     crypto::kScryptMaxLogN, "]");
+    }
+    COFFER_TRY_ASSIGN(crypto::SecretBytes secret, crypto::SecretBytes::copy_of(password));
+    const auto shared = std::make_shared<const crypto::SecretBytes>(std::move(secret));
+    return Recipient{kScryptSlot.kind,
+                     [shared, log_n](const trust::SlotView& slot, Bytes dek) -> Result<std::vector<std::byte>> {
+                         COFFER_TRY_ASSIGN(const auto salt, crypto::random_array<kSaltSize>());
+                         COFFER_TRY_ASSIGN(const CommittedKey key, derive(shared->bytes(), salt, log_n, slot));
+                         COFFER_TRY_ASSIGN(const auto sealed, seal_dek(key, slot, dek));
+                         Writer w;
+                         w.put(salt);
+                         w.u8(static_cast<uint8_t>(log_n));
+                         w.put(key.commit);
+                         w.put(sealed);
+                         return w.take();
+                     }};
+}
+
+}  // namespace coffer::container

@@ -1,0 +1,203 @@
+#include "container/slots.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "container/errors.hpp"
+#include "container/keys.hpp"
+#include "container/slot_kinds.hpp"
+#include "crypto/random.hpp"
+
+namespace coffer::container {
+namespace {
+
+constexpr std::string_view kSlotsMagic = "COFS";
+
+// S of 5.7: binds a wrapping to its kind, slot and file.
+std::vector<std::byte> slot_context(uint16_t kind, Bytes slot_id, Bytes content_id) {
+    Writer w;
+    w.put("coffer/v1/slot");
+    w.u8(0);
+    w.u16(kind);
+    w.put(slot_id);
+    w.put(content_id);
+    return w.take();
+}
+
+}  // namespace
+
+Result<Slots> parse_slots(Bytes region, const trust::Caps& caps) {
+    Reader r(region);
+    Slots out;
+    if (as_text(r.take(kSlotsMagic.size())) != kSlotsMagic) return format_error("no recipient region");
+    const uint16_t version = r.u16();
+    const uint16_t n = r.u16();
+    out.generation = r.u64();
+    const uint32_t total = r.u32();
+    out.flags = r.u32();
+    out.content_id = r.array<32>();
+    const Bytes reserved = r.take(8);
+    if (version != kSlotsVersion) return unsupported("recipient region of version ", version);
+    if (!r.ok() || total != region.size() || !all_zero(reserved)) return format_error("recipient region head");
+    if (n == 0 || n > caps.slots || n > kMaxSlots) return format_error(n, " recipients");
+    if (out.flags & ~kGrant) return unsupported("recipient region flags ", out.flags);
+
+    std::set<std::string_view> ids;
+    for (uint16_t i = 0; i < n; ++i) {
+        Slot slot;
+        slot.kind = r.u16();
+        slot.flags = r.u16();
+        const uint32_t size = r.u32();
+        slot.slot_id = r.take(sizeof(Id));
+        if (size > caps.slot_bytes || size > kMaxSlotBody)
+            return format_error("recipient ", i, " of ", size, " bytes");
+        slot.body = r.take(size);
+        if (!r.ok()) return format_error("recipient ", i, " is cut");
+        if (slot.flags & ~kCritical) return format_error("recipient ", i, " with flags ", slot.flags);
+        if (!ids.insert(as_text(slot.slot_id)).second) return format_error("two recipients with one id");
+        const SlotKind* kind = find_slot_kind(slot.kind);
+        if (!kind && (slot.flags & kCritical)) return unsupported("recipient of unknown kind ", slot.kind);
+        if (kind && size != kind->body_size) return format_error("recipient ", i, " of ", size, " bytes");
+        out.slots.push_back(slot);
+    }
+    out.before_mac = region.first(r.position());
+    out.mac = r.take(kMacSize);
+    if (!r.ok()) return format_error("recipient region is cut");
+    COFFER_TRY_ASSIGN(out.signatures, parse_signatures(region.subspan(r.position()), /*padded=*/false));
+    return out;
+}
+
+Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature) {
+    if (slots.flags & kGrant) return format_error("a grant stands in the place of the recipients");
+    const auto with_kind = [&](uint16_t kind) { return std::ranges::count(slots.slots, kind, &Slot::kind); };
+    const auto clear = with_kind(kClearSlot.kind);
+    const bool only_clear = clear == 1 && slots.slots.size() == 1;
+    if (header.has(kUnprotected) ? !only_clear : clear != 0) {
+        return format_error("a key in clear and the unprotected flag go together");
+    }
+    const auto passwords = with_kind(kScryptSlot.kind);
+    if (passwords > 1) return format_error(passwords, " password recipients");
+    if (passwords == 1 && slots.slots.size() > 1 && !has_trusted_signature) {
+        return format_error("a password beside other recipients in a file without a trusted signature");
+    }
+    const bool classical = std::ranges::any_of(slots.slots, [](const Slot& slot) {
+        const SlotKind* kind = find_slot_kind(slot.kind);
+        return kind && kind->classical;
+    });
+    if (header.has(kPostQuantumOnly) && classical) {
+        return format_error("a recipient without post-quantum protection in a file that demands it");
+    }
+    return {};
+}
+
+Result<Digest> slots_mac(const crypto::SecretBytes& key, Bytes hdr, Bytes before_mac) {
+    return crypto::hmac_sha256(key.bytes(), {as_bytes("coffer/v1/slots"), hdr, before_mac});
+}
+
+namespace {
+
+// One open's search for the file key. Remembers whether any slot was meant for a key of the ring.
+class Search {
+ public:
+    Search(const Slots& slots, const Header& header, const trust::Keyring& keyring, const trust::Policy& policy)
+        : slots_(slots), header_(header), keyring_(keyring), policy_(policy) {}
+
+    Result<Unwrapped> run() {
+        for (const SlotKind* kind : slot_kinds()) {
+            if (!kind->costly) COFFER_TRY(try_kind(*kind));
+        }
+        COFFER_TRY(try_providers());
+        for (const SlotKind* kind : slot_kinds()) {
+            if (kind->costly) COFFER_TRY(try_kind(*kind));
+        }
+        if (found_.dek.empty()) return not_authentic(failed_);
+        return std::move(found_);
+    }
+
+ private:
+    template <class F>
+    Status try_slot(const Slot& slot, F&& open) {
+        const std::vector<std::byte> context = slot_context(slot.kind, slot.slot_id, slots_.content_id);
+        const trust::SlotView view{slot.kind,         slot.flags, header_.aead(), slot.slot_id,
+                                   slots_.content_id, context,    slot.body};
+        Result<crypto::SecretBytes> dek = open(view);
+        if (!dek.ok()) {
+            if (dek.error().detail() == Detail::kNoRecipient) return {};
+            if (dek.error().code() != Code::kAuth) return std::move(dek).error();
+            failed_ = Detail::kUnwrap;
+            return {};
+        }
+        if (dek->size() != kDekSize) {
+            failed_ = Detail::kUnwrap;
+            return {};
+        }
+        found_ = {std::move(dek).value(), slot.kind};
+        return {};
+    }
+    Status try_kind(const SlotKind& kind) {
+        for (const Slot& slot : slots_.slots) {
+            if (!found_.dek.empty()) return {};
+            if (slot.kind != kind.kind || !policy_.allows_slot(slot.kind)) continue;
+            COFFER_TRY(try_slot(slot, [&](const trust::SlotView& v) { return kind.unwrap(v, keyring_, policy_); }));
+        }
+        return {};
+    }
+    Status try_providers() {
+        unsigned calls = 0;
+        for (const trust::KeyProvider& provider : keyring_.providers()) {
+            for (const Slot& slot : slots_.slots) {
+                if (!found_.dek.empty() || calls == policy_.caps.provider_calls) return {};
+                if (slot.kind == kClearSlot.kind || !policy_.allows_slot(slot.kind)) continue;
+                ++calls;
+                COFFER_TRY(try_slot(slot, provider));
+            }
+        }
+        return {};
+    }
+
+    const Slots& slots_;
+    const Header& header_;
+    const trust::Keyring& keyring_;
+    const trust::Policy& policy_;
+    Unwrapped found_;
+    Detail failed_ = Detail::kNoRecipient;
+};
+
+}  // namespace
+
+Result<Unwrapped> unwrap(const Slots& slots, const Header& header, const trust::Keyring& keyring,
+                         const trust::Policy& policy) {
+    return Search(slots, header, keyring, policy).run();
+}
+
+Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, std::span<const Recipient> recipients,
+                                            uint64_t generation, Bytes dek, const crypto::SecretBytes& mac_key) {
+    COFFER_TRY_ASSIGN(const Digest content_id, crypto::sha256(hdr));
+    Writer slots;
+    for (const Recipient& recipient : recipients) {
+        COFFER_TRY_ASSIGN(const Id slot_id, crypto::random_array<sizeof(Id)>());
+        const std::vector<std::byte> context = slot_context(recipient.kind, slot_id, content_id);
+        const trust::SlotView view{recipient.kind, 0, header.aead(), slot_id, content_id, context, {}};
+        COFFER_TRY_ASSIGN(const std::vector<std::byte> body, recipient.wrap(view, dek));
+        slots.u16(recipient.kind);
+        slots.u16(0);
+        slots.u32(static_cast<uint32_t>(body.size()));
+        slots.put(slot_id);
+        slots.put(body);
+    }
+    Writer w;
+    w.put(kSlotsMagic);
+    w.u16(kSlotsVersion);
+    w.u16(static_cast<uint16_t>(recipients.size()));
+    w.u64(generation);
+    w.u32(static_cast<uint32_t>(kSlotsHead + slots.size() + kMacSize));
+    w.u32(0);
+    w.put(content_id);
+    w.zeros(8);
+    w.put(slots.bytes());
+    COFFER_TRY_ASSIGN(const Digest mac, slots_mac(mac_key, hdr, w.bytes()));
+    w.put(mac);
+    return w.take();
+}
+
+}  // namespace coffer::container

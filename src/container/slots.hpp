@@ -1,0 +1,66 @@
+// SLOTS: the file key wrapped for each recipient (docs/format.md 5.7). The region is fixed layout, read before
+// anything in it is authentic; the MAC is checked once the key is known. What a kind of slot does is in
+// slot_<kind>.cpp; slot_kinds.cpp lists them.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "container/header.hpp"
+#include "crypto/secret.hpp"
+#include "trust/keyring.hpp"
+#include "trust/policy.hpp"
+
+namespace coffer::container {
+
+struct Slot {
+    uint16_t kind = 0;
+    uint16_t flags = 0;
+    Bytes slot_id;
+    Bytes body;
+};
+
+// Views into the bytes that were parsed.
+struct Slots {
+    uint64_t generation = 0;
+    uint32_t flags = 0;
+    Digest content_id{};
+    std::vector<Slot> slots;
+    Bytes before_mac;
+    Bytes mac;
+    std::vector<SignatureEntry> signatures;
+};
+Result<Slots> parse_slots(Bytes region, const trust::Caps& caps);
+// Which kinds may stand together in a file with these incompat bits.
+Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature);
+
+// "coffer/v1/slots" || HDR || bytes before the MAC.
+Result<Digest> slots_mac(const crypto::SecretBytes& key, Bytes hdr, Bytes before_mac);
+
+// Step 9: the file key, from the first slot that a key of the ring opens, cheap kinds first.
+struct Unwrapped {
+    crypto::SecretBytes dek;
+    uint16_t kind = 0;
+};
+Result<Unwrapped> unwrap(const Slots& slots, const Header& header, const trust::Keyring& keyring,
+                         const trust::Policy& policy);
+
+// ---- writing ---------------------------------------------------------------------------------------------
+
+// Someone who shall be able to open a file. Makes the body of a slot of its kind.
+struct Recipient {
+    uint16_t kind = 0;
+    std::function<Result<std::vector<std::byte>>(const trust::SlotView& slot, Bytes dek)> wrap;
+};
+Recipient clear_recipient();  // kind 0; write() adds it to an unprotected file by itself
+Result<Recipient> raw_key_recipient(Bytes kek);
+Recipient x25519_recipient(const crypto::X25519Public& key);
+inline constexpr unsigned kDefaultLogN = 17;
+Result<Recipient> password_recipient(Bytes password, unsigned log_n = kDefaultLogN);
+
+// A whole SLOTS region without signatures.
+Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, std::span<const Recipient> recipients,
+                                            uint64_t generation, Bytes dek, const crypto::SecretBytes& mac_key);
+
+}  // namespace coffer::container
