@@ -1,0 +1,184 @@
+#include "trust/key_file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+
+#include "catch.hpp"
+#include "crypto/age.hpp"
+#include "crypto/pem.hpp"
+
+namespace coffer::trust {
+namespace {
+
+class Folder {
+ public:
+    Folder() { REQUIRE(::mkdtemp(path_) != nullptr); }
+    ~Folder() { (void)std::system(("rm -rf " + std::string(path_)).c_str()); }
+    std::string operator/(const std::string& name) const { return path_ + ("/" + name); }
+    std::string write(const std::string& name, Bytes bytes, mode_t mode = 0600) const {
+        const std::string path = *this / name;
+        std::ofstream(path, std::ios::binary) << as_text(bytes);
+        REQUIRE(::chmod(path.c_str(), mode) == 0);
+        return path;
+    }
+    std::string write(const std::string& name, std::string_view text, mode_t mode = 0600) const {
+        return write(name, as_bytes(text), mode);
+    }
+
+ private:
+    char path_[32] = "/tmp/coffer-keys-XXXXXX";
+};
+
+std::string refusal(const std::string& path, KeyFileAccess access = KeyFileAccess::kStrict) {
+    const auto result = read_key_file(path, access);
+    REQUIRE_FALSE(result.ok());
+    return result.error().message();
+}
+bool contains(const std::string& text, const char* part) {
+    return text.find(part) != text.npos;
+}
+
+const std::string kRaw(32, 'k');
+
+TEST_CASE("a key file is private, regular, not a link, and of sensible size") {
+    const Folder folder;
+    REQUIRE(as_text(read_key_file(folder.write("good", kRaw)).value().bytes()) == kRaw);
+    REQUIRE(read_key_file(folder.write("read-only", kRaw, 0400)).ok());
+
+    for (mode_t mode : {0640, 0604, 0620, 0602, 0610, 0601}) {
+        const std::string path = folder.write("open", kRaw, mode);
+        REQUIRE(contains(refusal(path), "chmod 600"));
+        REQUIRE(read_key_file(path).error().code() == Code::kAuth);
+        REQUIRE(read_key_file(path, KeyFileAccess::kRelaxed).ok());
+    }
+    REQUIRE(::symlink((folder / "good").c_str(), (folder / "link").c_str()) == 0);
+    REQUIRE(contains(refusal(folder / "link"), "symbolic link"));
+    REQUIRE(contains(refusal(folder / "link", KeyFileAccess::kRelaxed), "symbolic link"));
+    REQUIRE(::mkdir((folder / "folder").c_str(), 0700) == 0);
+    REQUIRE(contains(refusal(folder / "folder"), "not a regular file"));
+    REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+    REQUIRE(contains(refusal(folder / "fifo"), "not a regular file"));
+    REQUIRE(contains(refusal("/dev/zero"), "not a regular file"));
+    REQUIRE(contains(refusal(folder.write("empty", "")), "empty"));
+    REQUIRE(contains(refusal(folder.write("large", std::string(kMaxKeyFileBytes + 1, 'x'))), "too large"));
+    REQUIRE(read_key_file(folder.write("largest", std::string(kMaxKeyFileBytes, 'x'))).ok());
+    REQUIRE(read_key_file(folder / "missing").error().code() == Code::kIo);
+    REQUIRE(read_key_file("").error().code() == Code::kAuth);
+    REQUIRE_FALSE(read_key_file((folder / "good") + std::string("\0x", 2)).ok());
+}
+
+TEST_CASE("a key file of another user is refused, one of root is not") {
+    if (::geteuid() != 0) {
+        WARN("skipped: needs root to give a file away");
+        return;
+    }
+    const Folder folder;
+    const std::string path = folder.write("theirs", kRaw);
+    REQUIRE(::chown(path.c_str(), 65534, 65534) == 0);
+    REQUIRE(contains(refusal(path), "belongs to user 65534"));
+    REQUIRE(read_key_file(path, KeyFileAccess::kRelaxed).ok());
+
+    // As nobody: its own file is fine; root's is refused by the system alone.
+    REQUIRE(::chmod((folder / ".").c_str(), 0755) == 0);
+    const std::string roots = folder.write("roots", kRaw);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        if (::setgid(65534) != 0 || ::setuid(65534) != 0) ::_exit(9);
+        if (!read_key_file(path).ok()) ::_exit(1);
+        const auto refused = read_key_file(roots);
+        if (refused.ok() || refused.error().code() != Code::kIo) ::_exit(2);
+        ::_exit(0);
+    }
+    int status = 0;
+    ::waitpid(child, &status, 0);
+    REQUIRE(WIFEXITED(status));
+    REQUIRE(WEXITSTATUS(status) == 0);
+}
+
+TEST_CASE("keys from files and descriptors") {
+    const Folder folder;
+    Keyring keyring;
+    const auto identity = crypto::X25519Identity::generate().value();
+    const auto text = identity_file_text(identity, 0).value();
+    REQUIRE(load_keys(keyring, folder.write("identity", text.bytes())).ok());
+    REQUIRE(keyring.identities().at(0).secret == identity.secret);
+    REQUIRE(load_raw_key(keyring, folder.write("raw", kRaw)).ok());
+    REQUIRE(keyring.raw_keys().size() == 1);
+    const Status status = load_keys(keyring, folder.write("junk", "junk\n"));
+    REQUIRE(status.error().code() == Code::kAuth);
+    REQUIRE(contains(status.error().message(), "junk"));
+    REQUIRE_FALSE(load_raw_key(keyring, folder / "identity").ok());
+
+    int pipe[2];
+    REQUIRE(::pipe(pipe) == 0);
+    REQUIRE(::write(pipe[1], kRaw.data(), 10) == 10);
+    REQUIRE(::write(pipe[1], kRaw.data(), 22) == 22);
+    ::close(pipe[1]);
+    REQUIRE(as_text(read_key_fd(pipe[0]).value().bytes()) == kRaw);
+    REQUIRE(read_key_fd(pipe[0]).error().code() == Code::kAuth);  // at its end: empty
+    ::close(pipe[0]);
+    REQUIRE(read_key_fd(pipe[0]).error().code() == Code::kIo);
+}
+
+TEST_CASE("signing keys, plain and behind a passphrase") {
+    const Folder folder;
+    const SigningKey key = SigningKey::generate().value();
+    const auto plain = folder.write("plain.pem", key.to_pem({}).value().bytes());
+    const auto sealed = folder.write("sealed.pem", key.to_pem(as_bytes("secret")).value().bytes());
+    const auto never = []() -> Result<crypto::SecretBytes> { return error(Code::kInternal, "asked"); };
+    REQUIRE(load_signing_key(plain, never).value().signer().id == key.signer().id);
+    const auto says = [](std::string_view text) {
+        return [text] { return crypto::SecretBytes::copy_of(as_bytes(text)); };
+    };
+    REQUIRE(load_signing_key(sealed, says("secret\n")).value().signer().id == key.signer().id);
+    REQUIRE(load_signing_key(sealed, says("wrong")).error().code() == Code::kAuth);
+    REQUIRE(load_signing_key(sealed).error().code() == Code::kAuth);
+    REQUIRE(load_signing_key(sealed, never).error().code() == Code::kInternal);
+
+    const auto pem = crypto::ed25519_public_to_pem(key.signer().public_key).value();
+    REQUIRE(load_signer(folder.write("public.pem", pem, 0644)).value().id == key.signer().id);
+    REQUIRE(load_signer(plain).error().code() == Code::kAuth);
+    REQUIRE(load_signing_key(folder.write("wrong.pem", pem)).error().code() == Code::kAuth);
+}
+
+TEST_CASE("recipient files") {
+    const auto a = crypto::X25519Identity::generate().value(), b = crypto::X25519Identity::generate().value();
+    const std::string text = "# team\n" + crypto::age_recipient(a.public_key).value() + "\n\n" +
+                             crypto::age_recipient(b.public_key).value();
+    const auto parsed = parse_recipients(text).value();
+    REQUIRE(parsed.size() == 2);
+    REQUIRE(parsed[1] == b.public_key);
+    REQUIRE_FALSE(parse_recipients("# none\n").ok());
+    REQUIRE(contains(parse_recipients("# team\nage1nonsense\n").error().message(), "line 2"));
+    const Folder folder;
+    REQUIRE(load_recipients(folder.write("team", text, 0644)).value().size() == 2);
+}
+
+TEST_CASE("an identity file looks as age-keygen writes it") {
+    const auto identity = crypto::X25519Identity::generate().value();
+    const auto text = identity_file_text(identity, 1'700'000'000).value();
+    const std::string expected =
+        "# created: 2023-11-14T22:13:20Z\n# public key: " + crypto::age_recipient(identity.public_key).value() +
+        "\n" + std::string(as_text(crypto::age_identity(identity).value().bytes())) + "\n";
+    REQUIRE(as_text(text.bytes()) == expected);
+}
+
+TEST_CASE("a new key file is private and never replaces another") {
+    const Folder folder;
+    const std::string path = folder / "new";
+    REQUIRE(write_key_file(path, as_bytes("one")).ok());
+    struct stat info;
+    REQUIRE(::stat(path.c_str(), &info) == 0);
+    REQUIRE((info.st_mode & 07777) == 0600);
+    REQUIRE(write_key_file(path, as_bytes("two")).error().code() == Code::kIo);
+    REQUIRE(as_text(read_key_file(path).value().bytes()) == "one");
+    REQUIRE(write_key_file(folder / "missing/new", as_bytes("x")).error().code() == Code::kIo);
+}
+
+}  // namespace
+}  // namespace coffer::trust
