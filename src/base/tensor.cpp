@@ -66,7 +66,7 @@ uint8_t store_minifloat(DType t, double value) {
         int e = 0;
         std::frexp(a, &e);
         const int min_exponent = 1 - f.bias;
-        const int step = std::max(e - 1, min_exponent) - f.mantissa_bits;
+        const int step = std::max(a == 0 ? min_exponent : e - 1, min_exponent) - f.mantissa_bits;
         const double rounded = std::nearbyint(std::ldexp(a, -step));
         // A magnitude in units of the smallest subnormal has the encoding order of integers.
         if (step == min_exponent - f.mantissa_bits) {
