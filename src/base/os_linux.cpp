@@ -503,6 +503,16 @@ std::optional<uint64_t> parse_number(std::string_view text) {
     return value;
 }
 
+// Whether "cpu,cpuacct" names `item`.
+bool lists(std::string_view commas, std::string_view item) {
+    while (!commas.empty()) {
+        const std::string_view first = commas.substr(0, commas.find(','));
+        if (first == item) return true;
+        commas.remove_prefix(std::min(commas.size(), first.size() + 1));
+    }
+    return false;
+}
+
 // Calls visit(folder) for this process's control group and each group above it: a limit anywhere on the way
 // counts. Version 2 has one hierarchy; version 1 has one per controller.
 template <class Visit>
@@ -519,9 +529,8 @@ void for_each_cgroup(std::string_view controller, Visit visit) {
         const std::string_view controllers = line.substr(first + 1, second - first - 1);
         std::string root = "/sys/fs/cgroup";
         if (!controllers.empty()) {
-            const std::string list = "," + std::string(controllers) + ",";
-            if (list.find("," + std::string(controller) + ",") == list.npos) continue;
-            root += "/" + std::string(controller);
+            if (!lists(controllers, controller)) continue;
+            root.append("/").append(controller);
         }
         // A group outside our namespace shows as "/.."; then only the root is visible.
         std::string group(line.substr(second + 1));
