@@ -185,7 +185,11 @@ std::string format_npy_header(std::string_view descr, const Shape& shape) {
     for (int64_t d : shape.dims()) dims += std::to_string(d) + ", ";
     if (shape.rank() > 1) dims.resize(dims.size() - 2);
     if (shape.rank() == 1) dims.resize(dims.size() - 1);
-    std::string text = "{'descr': '" + std::string(descr) + "', 'fortran_order': False, 'shape': (" + dims + "), }";
+    std::string text = "{'descr': '";
+    text += descr;
+    text += "', 'fortran_order': False, 'shape': (";
+    text += dims;
+    text += "), }";
     const size_t used = 10 + text.size() + 1;
     text.append(round_up<size_t>(used, 64) - used, ' ');
     text += '\n';
