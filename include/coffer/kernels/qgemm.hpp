@@ -1,0 +1,213 @@
+// Integer matrix product, exact in int32, with the result as int32, requantized to 8 bits or as float. The
+// rows of A come from a Source: rows of a matrix here, pixels of an image in qconv.hpp.
+// Only arch.cpp includes this file.
+#pragma once
+
+#include "coffer/kernels/qgemm_engines.hpp"
+
+namespace coffer::kernels {
+
+// `count` activations into a packed row: dst[i] = src[i] ^ flip, widened where the engine wants int16.
+template <class Arch>
+static inline void qgemm_pack_run(int16_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
+    using Q = QBytes<Arch>;
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) Q::widen16(dst + i, src + i, flip);
+    if (i == count) return;
+    if (count >= 16) return Q::widen16(dst + count - 16, src + count - 16, flip);
+    if (count >= 8) {
+        Q::widen8(dst, src, flip);
+        return Q::widen8(dst + count - 8, src + count - 8, flip);
+    }
+    for (; i < count; ++i) dst[i] = static_cast<int16_t>(src[i] ^ flip);
+}
+template <class Arch>
+static inline void qgemm_pack_run(uint8_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
+    using Q = QBytes<Arch>;
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) Q::copy16(dst + i, src + i, flip);
+    if (i == count) return;
+    if (count >= 16) return Q::copy16(dst + count - 16, src + count - 16, flip);
+    for (; i < count; ++i) dst[i] = src[i] ^ flip;
+}
+template <class A>
+static inline void qgemm_fill(A* dst, size_t count, A value) {
+    for (size_t i = 0; i < count; ++i) dst[i] = value;
+}
+// Sum of a packed row. Engines that take signed bytes count them as such.
+template <class Arch>
+static inline int32_t qgemm_row_sum(const int16_t* a, size_t count) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += a[i];
+    return sum;
+}
+template <class Arch>
+static inline int32_t qgemm_row_sum(const uint8_t* a, size_t count) {
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += Arch::dotprod ? int32_t(static_cast<int8_t>(a[i])) : int32_t(a[i]);
+    return sum;
+}
+
+// Rows of a plain matrix.
+template <class Arch>
+struct QRowSource {
+    const uint8_t* base;
+    const QGemmParams& p;
+
+    const uint8_t* direct(size_t batch, size_t row) const { return base + batch * p.a_batch + row * p.lda; }
+    size_t direct_stride() const { return p.lda; }
+    bool can_direct() const { return p.flip == 0 && p.k == p.quads * kQQuad; }
+    template <class A>
+    void pack(size_t batch, size_t row, size_t rows, A* dst, size_t stride) const {
+        for (size_t r = 0; r < rows; ++r, dst += stride) {
+            qgemm_pack_run<Arch>(dst, direct(batch, row + r), p.k, p.flip);
+            qgemm_fill<A>(dst + p.k, p.quads * kQQuad - p.k, 0);
+        }
+    }
+};
+
+// 16 sums of one row become results.
+template <class Arch>
+struct QEmit {
+    using L = QLanes<Arch>;
+    using I = typename L::I;
+    using F = typename L::F;
+
+    const QGemmParams& p;
+    const int32_t* init;
+    const float* scale;
+    const float* bias;
+    const int32_t* weight_zero;
+    const int32_t* row_sums;  // nullptr when no weight zero point matters
+    float lo, hi;
+    int32_t y_zero;
+    char* dst;  // row 0 of the block, column 0
+    const uint8_t* table;
+
+    void operator()(size_t row, size_t panel, const int32_t* sums) const {
+        I v[L::kCount];
+        for (size_t i = 0; i < L::kCount; ++i) v[i] = I::load_aligned(sums + i * I::size);
+        finish(row, panel, v);
+    }
+    void finish(size_t row, size_t panel, I* v) const {
+        const size_t column = panel * kQPanel;
+        for (size_t i = 0; i < L::kCount; ++i) v[i] = v[i] + I::load_unaligned(init + column + i * I::size);
+        if (row_sums) {
+            const I sum(row_sums[row]);
+            for (size_t i = 0; i < L::kCount; ++i) {
+                v[i] = v[i] - sum * I::load_unaligned(weight_zero + column + i * I::size);
+            }
+        }
+        const size_t valid = p.n - column < kQPanel ? p.n - column : kQPanel;
+        if (p.out == QOut::kInt8) {
+            eight_bits(v, column, valid, reinterpret_cast<uint8_t*>(dst) + row * p.ldc + column);
+        } else {
+            if (p.out == QOut::kFloat) to_float(v, column);
+            words(v, valid, dst + (row * p.ldc + column) * 4);
+        }
+    }
+
+   private:
+    void to_float(I* v, size_t column) const {
+        const F low(lo), high(hi);
+        for (size_t i = 0; i < L::kCount; ++i) {
+            const size_t at = column + i * I::size;
+            const F f = L::to_float(v[i]) * F::load_unaligned(scale + at) + F::load_unaligned(bias + at);
+            min(max(f, low), high).store_unaligned(reinterpret_cast<float*>(v + i));
+        }
+    }
+    void words(const I* v, size_t valid, char* out) const {
+        if (valid == kQPanel) {
+            for (size_t i = 0; i < L::kCount; ++i) v[i].store_unaligned(reinterpret_cast<int32_t*>(out) + i * I::size);
+        } else {
+            __builtin_memcpy(out, v, valid * 4);
+        }
+    }
+    void eight_bits(I* v, size_t column, size_t valid, uint8_t* out) const {
+        const F low(lo), high(hi);
+        const I zero(y_zero);
+        for (size_t i = 0; i < L::kCount; ++i) {
+            const F f = L::to_float(v[i]) * F::load_unaligned(scale + column + i * I::size);
+            v[i] = L::round(min(max(f, low), high)) + zero;
+        }
+        if (valid == kQPanel && !table) return L::store_bytes(out, v);
+        uint8_t bytes[kQPanel];
+        L::store_bytes(bytes, v);
+        for (size_t i = 0; i < valid; ++i) out[i] = table ? table[bytes[i]] : bytes[i];
+    }
+};
+
+template <class Arch>
+static inline QEmit<Arch> qgemm_emit(const QGemmParams& p, void* const* operands, size_t batch, size_t row,
+                                     const int32_t* row_sums) {
+    void* block = operands[2];
+    const auto* head = static_cast<const QBlock*>(block);
+    const size_t column = batch * p.block_batch, bytes = p.out == QOut::kInt8 ? 1 : 4;
+    return {p,
+            qblock_init(block) + column,
+            qblock_scale(block, p.columns) + column,
+            qblock_bias(block, p.columns) + column,
+            qblock_weight_zero(block, p.columns) + column,
+            p.weight_zeros ? row_sums : nullptr,
+            head->lo,
+            head->hi,
+            head->y_zero,
+            static_cast<char*>(operands[3]) + (batch * p.c_batch + row * p.ldc) * bytes,
+            p.table ? static_cast<const uint8_t*>(operands[5]) : nullptr};
+}
+
+// Operands: A, packed B, block of constants, result, workspace slots, table.
+template <class Arch, class Source>
+static bool qgemm_units(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
+    using Engine = QEngine<Arch>;
+    using A = typename Engine::A;
+    const QTiling& t = p.tiling;
+    const auto* b = static_cast<const int8_t*>(operands[1]);
+    char* slot = static_cast<char*>(operands[4]) + begin * t.slot_bytes;
+    auto* packed = reinterpret_cast<A*>(slot);
+    auto* row_sums = reinterpret_cast<int32_t*>(slot + t.block_rows * t.a_stride * sizeof(A));
+    void* scratch = row_sums + (t.block_rows + 15) / 16 * 16;
+    // The bytes as they lie in memory will do, when the engine reads bytes and K needs no padding.
+    const bool direct = Engine::kDirect && source.can_direct();
+
+    Engine::begin();
+    for (size_t unit = begin; unit < end; ++unit) {
+        const size_t panel_unit = unit % t.panel_units;
+        const size_t row_unit = unit / t.panel_units % t.row_units;
+        const size_t batch = unit / t.panel_units / t.row_units;
+        const size_t first = panel_unit * t.panels_per_unit;
+        const size_t last = first + t.panels_per_unit < t.panels ? first + t.panels_per_unit : t.panels;
+        const size_t row_begin = row_unit * t.rows_per_unit;
+        const size_t row_end = row_begin + t.rows_per_unit < t.rows ? row_begin + t.rows_per_unit : t.rows;
+        for (size_t row = row_begin; row < row_end; row += t.block_rows) {
+            const size_t rows = row_end - row < t.block_rows ? row_end - row : t.block_rows;
+            const A* a = packed;
+            size_t stride = t.a_stride;
+            if constexpr (Engine::kDirect) {
+                if (direct && rows % (Engine::kRowStep == 16 ? 16 : 1) == 0) {
+                    a = source.direct(batch, row);
+                    stride = source.direct_stride();
+                }
+            }
+            if (a == packed) source.pack(batch, row, rows, packed, stride);
+            if (p.weight_zeros) {
+                for (size_t r = 0; r < rows; ++r) {
+                    row_sums[r] = qgemm_row_sum<Arch>(a + r * stride, p.quads * kQQuad);
+                }
+            }
+            const QEmit<Arch> emit = qgemm_emit<Arch>(p, operands, batch, row, row_sums);
+            Engine::panels(a, stride, rows, b + batch * p.b_batch, p.quads, first, last, scratch, emit);
+        }
+    }
+    Engine::end();
+    return true;
+}
+
+template <class Arch>
+bool qgemm(const void* params, void* const* operands, size_t begin, size_t end) {
+    const auto& p = *static_cast<const QGemmParams*>(params);
+    const QRowSource<Arch> source{static_cast<const uint8_t*>(operands[0]), p};
+    return qgemm_units<Arch>(p, source, operands, begin, end);
+}
+
+}  // namespace coffer::kernels

@@ -1,0 +1,515 @@
+// Plans quantized matrix products and convolutions: weights packed once, constants of each column worked out
+// while planning, or by a step of their own when the activations' scale or zero point is known only at run time.
+#pragma once
+
+#include "coffer/kernels/qgemm_layout.hpp"
+#include "coffer/kernels/quantize_params.hpp"
+#include "coffer/ops/family/qconv.hpp"
+#include "coffer/ops/family/qmatmul.hpp"
+
+#ifdef COFFER_ARCH
+#include "coffer/kernels/qconv.hpp"
+#include "coffer/kernels/qdepthwise.hpp"
+#include "coffer/kernels/quantize.hpp"
+#else
+namespace coffer::kernels {
+template <class Arch>
+bool qgemm(const void*, void* const*, size_t, size_t);
+template <class Arch>
+bool qconv(const void*, void* const*, size_t, size_t);
+template <class Arch>
+bool qdepthwise(const void*, void* const*, size_t, size_t);
+template <class Arch>
+bool qprepare(const void*, void* const*, size_t, size_t);
+template <class Arch>
+bool minmax_f32(const void*, void* const*, size_t, size_t);
+template <class Arch>
+bool quantize_f32(const void*, void* const*, size_t, size_t);
+}  // namespace coffer::kernels
+#endif
+
+namespace coffer::ops {
+
+enum QSlot : size_t { kQGemmSlot, kQPrepareSlot, kQMinMaxSlot, kQQuantizeSlot, kQConvSlot, kQDepthwiseSlot };
+// Where weight (column, k) lies in the constant: k = tap * channels + channel.
+struct QWeightOrder {
+    size_t groups, columns, k, channels;  // columns and k of one group
+    size_t column_stride, channel_stride, tap_stride;
+    size_t quads;
+    bool depthwise;
+
+    size_t padded() const { return kernels::qgemm_padded_columns(columns); }
+    size_t at(size_t group, size_t column, size_t i) const {
+        return (group * columns + column) * column_stride + i % channels * channel_stride + i / channels * tap_stride;
+    }
+    size_t group_bytes() const { return padded() * quads * kernels::kQQuad; }
+};
+
+inline Status q_pack_weights(const TensorView& src, void* dst, const void* arg) {
+    const auto& o = *static_cast<const QWeightOrder*>(arg);
+    const auto* w = src.as<const uint8_t>();
+    const uint8_t flip = src.dtype == DType::kUint8 ? 0x80 : 0;
+    auto* out = static_cast<uint8_t*>(dst);
+    for (size_t g = 0; g < o.groups; ++g, out += o.group_bytes()) {
+        for (size_t column = 0; column < o.columns; ++column) {
+            uint8_t* lane = out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
+                                      kernels::kQQuad;
+            size_t i = 0;
+            for (size_t tap = 0; tap < o.k / o.channels; ++tap) {
+                const uint8_t* from = w + o.at(g, column, tap * o.channels);
+                for (size_t c = 0; c < o.channels; ++c, ++i, from += o.channel_stride) {
+                    lane[i / kernels::kQQuad * kernels::kQPanelBytes + i % kernels::kQQuad] = *from ^ flip;
+                }
+            }
+        }
+    }
+    return {};
+}
+// Sums over k of the weights as the kernels see them, int32 for each padded column of each group.
+inline Status q_pack_sums(const TensorView& src, void* dst, const void* arg) {
+    const auto& o = *static_cast<const QWeightOrder*>(arg);
+    auto* sums = static_cast<int32_t*>(dst);
+    const auto* w = src.as<const uint8_t>();
+    const bool is_unsigned = src.dtype == DType::kUint8;
+    for (size_t g = 0; g < o.groups; ++g) {
+        for (size_t column = 0; column < o.columns; ++column) {
+            int32_t sum = 0;
+            for (size_t i = 0; i < o.k; ++i) {
+                const uint8_t byte = w[o.at(g, column, i)];
+                sum += is_unsigned ? byte - 128 : static_cast<int8_t>(byte);
+            }
+            sums[g * o.padded() + column] = sum;
+        }
+    }
+    return {};
+}
+
+// One planning of one node.
+class QPlanner {
+   public:
+    QPlanner(PlanContext& c, const QRoles& r, const QWeightOrder& order) : c_(c), r_(r), o_(order) {
+        dynamic_ = r.x_scale >= 0 && !q_has(c, r.x_scale);
+        x_signed_ = !dynamic_ && c.input(static_cast<size_t>(r.x)).dtype == DType::kInt8;
+        run_time_ = dynamic_ || !known(r.x_scale) || !known(r.x_zero);
+        o_.quads = kernels::qgemm_quads(c.arch(), o_.k);
+    }
+
+    // Everything that must be constant is.
+    static bool accepts(const PlanContext& c, const QRoles& r) {
+        for (const int role : {r.w, r.w_scale, r.w_zero, r.y_scale, r.y_zero, r.bias, r.table}) {
+            if (q_has(c, role) && !c.constant(static_cast<size_t>(role))) return false;
+        }
+        for (const int role : {r.x_scale, r.x_zero}) {
+            if (q_has(c, role) && c.input(static_cast<size_t>(role)).shape.elements() != 1) return false;
+        }
+        const bool dynamic = r.x_scale >= 0 && !q_has(c, r.x_scale);
+        const DType x = c.input(static_cast<size_t>(r.x)).dtype;
+        if (!dynamic && x != DType::kInt8 && x != DType::kUint8) return false;
+        const DType w = c.input(static_cast<size_t>(r.w)).dtype;
+        if (w != DType::kInt8 && w != DType::kUint8) return false;
+        for (const int role : {r.x_scale, r.w_scale, r.y_scale}) {
+            if (q_has(c, role) && c.input(static_cast<size_t>(role)).dtype != DType::kFloat) return false;
+        }
+        if (r.activation) {  // float activations beyond clamping: the reference, or a table
+            const auto act = activation_of(c);
+            if (!act.ok()) return false;
+            if (act->kind != kernels::Act::kNone && act->kind != kernels::Act::kRelu &&
+                act->kind != kernels::Act::kClip) {
+                return false;
+            }
+        }
+        return c.output(0).shape.elements() > 0;
+    }
+
+    Status matmul(size_t rows, size_t columns) {
+        kernels::QGemmParams p = gemm(rows);
+        p.lda = o_.k;
+        p.ldc = columns;
+        COFFER_TRY(operands(&p));
+        operands_[4] = slots(p.tiling, p.batches * p.tiling.row_units * p.tiling.panel_units);
+        emit(kQGemmSlot, c_.params(p), p);
+        return {};
+    }
+    Status convolution(const QConvShape& s) {
+        kernels::QConvParams p = conv(s);
+        if (p.taps == 1 && is_pointwise(s)) {
+            p.gemm.lda = p.channels;
+            COFFER_TRY(operands(&p.gemm));
+            operands_[4] = slots(p.gemm.tiling, units(p.gemm));
+            emit(kQGemmSlot, c_.params(p.gemm), p.gemm);
+            return {};
+        }
+        COFFER_TRY(operands(&p.gemm));
+        operands_[4] = slots(p.gemm.tiling, units(p.gemm));
+        emit(kQConvSlot, c_.params(p), p.gemm);
+        return {};
+    }
+    Status depthwise(const QConvShape& s) {
+        kernels::QDepthwiseParams p{conv(s), x_signed_};
+        kernels::QTiling& t = p.conv.gemm.tiling;
+        p.conv.gemm.flip = 0;
+        t.slot_bytes = round_up<size_t>(p.conv.channels, 64);
+        COFFER_TRY(operands(&p.conv.gemm));
+        const size_t lines = t.rows / p.conv.out[2];
+        operands_[4] = slots(t, lines);
+        const double macs = static_cast<double>(t.rows * o_.k * o_.columns);
+        c_.step(c_.kernel(kQDepthwiseSlot), c_.params(p), operands_, lines, macs / static_cast<double>(lines) / 40);
+        return {};
+    }
+
+   private:
+    bool known(int role) const { return !q_has(c_, role) || c_.constant(static_cast<size_t>(role)); }
+    static size_t units(const kernels::QGemmParams& p) { return p.batches * p.tiling.row_units * p.tiling.panel_units; }
+    const TensorView& value(int role) const { return *c_.constant(static_cast<size_t>(role)); }
+    double parameter(int role, int64_t i, double absent) const {
+        if (!q_has(c_, role)) return absent;
+        const TensorView& t = value(role);
+        return load_double(t, t.elements() == 1 ? 0 : i);
+    }
+    bool signed_rows() const { return c_.arch() == kernels::ArchId::kNeonDotprod; }
+    // What turns the activations in memory into what the engine multiplies.
+    uint8_t flip() const { return x_signed_ != signed_rows() ? 0x80 : 0; }
+    int32_t shift() const {
+        if (o_.depthwise) return 0;
+        return signed_rows() ? (x_signed_ ? 0 : -128) : (x_signed_ ? 128 : 0);
+    }
+
+    kernels::QGemmParams gemm(size_t rows) const {
+        kernels::QGemmParams p{};
+        p.k = o_.k;
+        p.quads = o_.quads;
+        p.n = o_.columns;
+        p.columns = o_.padded() * o_.groups;
+        p.flip = flip();
+        p.batches = o_.groups;
+        p.a_batch = o_.k;
+        p.b_batch = o_.group_bytes();
+        p.c_batch = o_.columns;
+        p.block_batch = o_.padded();
+        p.tiling = tiling(rows);
+        return p;
+    }
+    // Row units of whole blocks; columns are split too when there are few rows.
+    kernels::QTiling tiling(size_t rows) const {
+        constexpr size_t kPackedBytes = size_t{192} << 10, kMostRows = 96, kUnits = 16;
+        kernels::QTiling t{};
+        const bool wide = c_.arch() == kernels::ArchId::kBaseline || c_.arch() == kernels::ArchId::kAvx2 ||
+                          c_.arch() == kernels::ArchId::kAvx512;
+        const size_t element = wide ? 2 : 1;
+        t.rows = rows;
+        t.a_stride = o_.quads * kernels::kQQuad;
+        if (t.a_stride * element % 1024 == 0) t.a_stride += 64 / element;  // rows in different cache sets
+        const size_t fit = kPackedBytes / (t.a_stride * element) / 32 * 32;
+        t.block_rows = std::clamp<size_t>(fit, 32, kMostRows);
+        if (wide) t.block_rows = std::clamp<size_t>(kPackedBytes / (t.a_stride * element) / 12 * 12, 12, kMostRows);
+        t.block_rows = std::min(t.block_rows, round_up<size_t>(rows, wide ? 12 : 32));
+        const size_t blocks = (rows + t.block_rows - 1) / t.block_rows;
+        t.rows_per_unit = (blocks + kUnits - 1) / kUnits * t.block_rows;
+        t.row_units = (rows + t.rows_per_unit - 1) / t.rows_per_unit;
+        t.panels = o_.padded() / kernels::kQPanel;
+        const size_t splits = std::clamp<size_t>(kUnits / (t.row_units * o_.groups), 1, (t.panels + 7) / 8);
+        t.panels_per_unit = (t.panels + splits - 1) / splits;
+        t.panel_units = (t.panels + t.panels_per_unit - 1) / t.panels_per_unit;
+        t.slot_bytes = round_up<size_t>(t.block_rows * t.a_stride * element, 64) +
+                       round_up<size_t>(t.block_rows, 16) * 4 + (wide ? o_.quads * kernels::kQPanelBytes * 2 : 0);
+        return t;
+    }
+    kernels::QConvParams conv(const QConvShape& s) const {
+        kernels::QConvParams p{};
+        size_t rows = static_cast<size_t>(s.batch);
+        for (size_t i = 0; i < 3; ++i) {
+            const int axis = static_cast<int>(i) - (3 - s.g.rank);
+            const PoolAxis a = axis < 0 ? PoolAxis{} : s.g.axes[static_cast<size_t>(axis)];
+            p.in[i] = static_cast<size_t>(a.in);
+            p.out[i] = static_cast<size_t>(a.out);
+            p.kernel[i] = static_cast<size_t>(a.kernel);
+            p.stride[i] = static_cast<size_t>(a.stride);
+            p.dilation[i] = static_cast<size_t>(a.dilation);
+            p.pad[i] = static_cast<ptrdiff_t>(a.pad_begin);
+            rows *= p.out[i];
+        }
+        p.channels = static_cast<size_t>(s.channels);
+        p.group_channels = static_cast<size_t>(s.group_channels);
+        p.taps = static_cast<size_t>(s.taps);
+        p.gemm = gemm(rows);
+        p.gemm.ldc = static_cast<size_t>(s.out_channels);
+        p.gemm.a_batch = p.group_channels;
+        return p;
+    }
+    static bool is_pointwise(const QConvShape& s) {
+        for (size_t i = 0; i < static_cast<size_t>(s.g.rank); ++i) {
+            const PoolAxis& a = s.g.axes[i];
+            if (a.stride != 1 || a.pad_begin != 0 || a.pad_end != 0) return false;
+        }
+        return true;
+    }
+
+    Operand slots(const kernels::QTiling& t, size_t count) const {
+        return Operand::workspace(c_.workspace(std::max<size_t>(64, t.slot_bytes * count)));
+    }
+    void emit(size_t slot, const void* params, const kernels::QGemmParams& p) {
+        const double macs = static_cast<double>(p.tiling.rows) * static_cast<double>(p.k) *
+                            static_cast<double>(p.n * p.batches);
+        c_.step(c_.kernel(slot), params, operands_, units(p), macs / static_cast<double>(units(p)) / 80);
+    }
+
+    // Fills operands_ but the workspace, and what of `p` depends on values.
+    Status operands(kernels::QGemmParams* p) {
+        const QResult result = q_result(c_, r_);
+        p->out = result == QResult::kInt32       ? kernels::QOut::kInt32
+                 : result == QResult::kQuantized ? kernels::QOut::kInt8
+                                                 : kernels::QOut::kFloat;
+        p->table = q_has(c_, r_.table);
+        p->weight_zeros = false;
+        COFFER_TRY_ASSIGN(void* block, constants(p));
+        operands_[0] = Operand::input(static_cast<size_t>(r_.x));
+        COFFER_TRY_ASSIGN(operands_[1], weights());
+        operands_[2] = Operand::at(block);
+        operands_[3] = Operand::output(0);
+        operands_[5] = Operand::at(p->table ? value(r_.table).data : nullptr);
+        if (run_time_) COFFER_TRY(prepare(block, p->columns));
+        return {};
+    }
+    Result<Operand> weights() {
+        const auto w = static_cast<size_t>(r_.w);
+        if (!o_.depthwise) {
+            const size_t bytes = o_.group_bytes() * o_.groups;
+            COFFER_TRY_ASSIGN(const void* packed, c_.packed(w, form("q4x16"), bytes, &q_pack_weights, &o_));
+            return Operand::at(packed);
+        }
+        // Small, and dependent on another input (the zero point): kept with the plan instead.
+        const size_t channels = o_.columns, taps = o_.k, padded = o_.padded();
+        const size_t bytes = kernels::qdepthwise_pairs(taps) * padded * 4;
+        auto* out = static_cast<int16_t*>(c_.allocate_params(bytes, 64));
+        std::memset(out, 0, bytes);
+        for (size_t channel = 0; channel < channels; ++channel) {
+            for (size_t t = 0; t < taps; ++t) {
+                out[(t / 2 * padded + channel) * 2 + t % 2] = static_cast<int16_t>(depthwise_weight(channel, t));
+            }
+        }
+        return Operand::at(out);
+    }
+    int64_t depthwise_weight(size_t channel, size_t tap) const {
+        return load_int(value(r_.w), static_cast<int64_t>(channel * o_.k + tap)) -
+               static_cast<int64_t>(parameter(r_.w_zero, static_cast<int64_t>(channel), 0));
+    }
+
+    // A packing depends on how the weights are read.
+    std::string form(const char* name) const {
+        std::string text = name;
+        for (const size_t v : {o_.groups, o_.columns, o_.k, o_.column_stride, o_.channel_stride, o_.quads}) {
+            text += '/';
+            text += std::to_string(v);
+        }
+        return text;
+    }
+
+    // The block of constants; with run-time parameters, the template of qprepare.
+    Result<void*> constants(kernels::QGemmParams* p) {
+        const size_t columns = p->columns;
+        void* block = c_.allocate_params(kernels::qblock_bytes(columns) + 4 * columns, 64);
+        std::memset(block, 0, kernels::qblock_bytes(columns) + 4 * columns);
+        auto* head = static_cast<kernels::QBlock*>(block);
+        COFFER_TRY_ASSIGN(const int32_t* sums, column_sums(columns));
+
+        const auto x_scale = static_cast<float>(run_time_ ? 1 : parameter(r_.x_scale, 0, 1));
+        const auto y_scale = static_cast<float>(parameter(r_.y_scale, 0, 1));
+        const auto x_zero = run_time_ ? 0 : static_cast<int32_t>(parameter(r_.x_zero, 0, 0));
+        head->raw_zero = x_zero;
+        head->x_zero = x_zero + shift();
+        head->x_scale = x_scale;
+        head->y_scale = y_scale;
+        bounds(head, y_scale);
+        const bool unsigned_weights = c_.input(static_cast<size_t>(r_.w)).dtype == DType::kUint8 && !o_.depthwise;
+        const bool int_bias = q_has(c_, r_.bias) && value(r_.bias).dtype == DType::kInt32;
+        for (size_t i = 0; i < columns; ++i) {
+            kernels::qblock_weight_zero(block, columns)[columns + i] = sums[i];
+            if (i % o_.padded() >= o_.columns) continue;
+            const auto n = static_cast<int64_t>(i / o_.padded() * o_.columns + i % o_.padded());
+            int32_t w_zero = static_cast<int32_t>(parameter(r_.w_zero, n, 0)) - (unsigned_weights ? 128 : 0);
+            if (o_.depthwise) w_zero = 0;  // subtracted from the packed weights
+            const double bias = parameter(r_.bias, n, 0);
+            const int32_t added = int_bias ? static_cast<int32_t>(bias) : 0;
+            const float w_scale = static_cast<float>(parameter(r_.w_scale, n, 1));
+            if (w_zero != 0) p->weight_zeros = true;
+            kernels::qblock_weight_zero(block, columns)[i] = w_zero;
+            kernels::qblock_bias(block, columns)[i] = int_bias ? 0 : static_cast<float>(bias);
+            if (run_time_) {
+                kernels::qblock_init(block)[i] = added;
+                kernels::qblock_scale(block, columns)[i] = w_scale;
+                continue;
+            }
+            const auto za = static_cast<uint32_t>(head->x_zero);
+            kernels::qblock_init(block)[i] = static_cast<int32_t>(
+                static_cast<uint32_t>(added) - za * static_cast<uint32_t>(sums[i]) +
+                static_cast<uint32_t>(o_.k) * za * static_cast<uint32_t>(w_zero));
+            const float scale = r_.alpha * x_scale * w_scale;
+            kernels::qblock_scale(block, columns)[i] = p->out == kernels::QOut::kInt8 ? scale / y_scale : scale;
+        }
+        return block;
+    }
+    void bounds(kernels::QBlock* head, float y_scale) const {
+        kernels::Activation act;
+        if (r_.activation) act = activation_of(c_).value();
+        if (q_result(c_, r_) == QResult::kQuantized) {
+            const DType type = q_has(c_, r_.y_zero) ? value(r_.y_zero).dtype : DType::kUint8;
+            head->y_zero = static_cast<int32_t>(parameter(r_.y_zero, 0, 0));
+            const QBounds b = q_bounds(act, type, y_scale, head->y_zero);
+            head->lo = b.low;
+            head->hi = b.high;
+        } else {
+            head->lo = act.kind == kernels::Act::kRelu   ? 0
+                       : act.kind == kernels::Act::kClip ? act.alpha
+                                                         : -INFINITY;
+            head->hi = act.kind == kernels::Act::kClip ? act.beta : INFINITY;
+        }
+    }
+    Result<const int32_t*> column_sums(size_t columns) {
+        const auto w = static_cast<size_t>(r_.w);
+        if (!o_.depthwise) {
+            COFFER_TRY_ASSIGN(const void* sums, c_.packed(w, form("qsums"), 4 * columns, &q_pack_sums, &o_));
+            return static_cast<const int32_t*>(sums);
+        }
+        auto* sums = static_cast<int32_t*>(c_.allocate_params(4 * columns, 64));
+        for (size_t i = 0; i < columns; ++i) {
+            sums[i] = 0;
+            for (size_t t = 0; i < o_.columns && t < o_.k; ++t) sums[i] += static_cast<int32_t>(depthwise_weight(i, t));
+        }
+        return static_cast<const int32_t*>(sums);
+    }
+
+    // Steps before the product: extremes, parameters, quantized activations.
+    Status prepare(void* block, size_t columns) {
+        const Operand ready = Operand::workspace(c_.workspace(kernels::qblock_bytes(columns)));
+        kernels::QPrepareParams p{};
+        p.columns = columns;
+        p.k = o_.k;
+        p.is_signed = x_signed_;
+        p.has_scale = q_has(c_, r_.x_scale);
+        p.has_zero = q_has(c_, r_.x_zero);
+        p.requantize = q_result(c_, r_) == QResult::kQuantized;
+        p.shift = shift();
+        p.alpha = r_.alpha;
+        const Operand none = Operand::at(nullptr), x = Operand::input(static_cast<size_t>(r_.x));
+        const auto count = static_cast<size_t>(c_.input(static_cast<size_t>(r_.x)).shape.elements());
+        const size_t blocks = (count + kernels::kQuantizeBlock - 1) / kernels::kQuantizeBlock;
+        Operand extremes = none;
+        if (dynamic_) {
+            extremes = Operand::workspace(c_.workspace(8 * blocks));
+            const Operand minmax[] = {x, extremes};
+            c_.step(c_.kernel(kQMinMaxSlot), c_.params(kernels::MinMaxParams{count}), minmax, blocks, 2000);
+            p.minmax_units = blocks;
+        }
+        const Operand prepare[] = {Operand::at(block),
+                                   ready,
+                                   p.has_scale ? Operand::input(static_cast<size_t>(r_.x_scale)) : none,
+                                   p.has_zero ? Operand::input(static_cast<size_t>(r_.x_zero)) : none,
+                                   extremes,
+                                   none,
+                                   none};
+        c_.step(c_.kernel(kQPrepareSlot), c_.params(p), prepare, 1, static_cast<double>(columns));
+        operands_[2] = ready;
+        if (dynamic_) {
+            operands_[0] = Operand::workspace(c_.workspace(count));
+            const Operand quantize[] = {x, operands_[0], ready};
+            const kernels::QuantizeParams q{1, count, 1, nullptr, nullptr, false, true};
+            c_.step(c_.kernel(kQQuantizeSlot), c_.params(q), quantize, blocks, 4000);
+        }
+        return {};
+    }
+
+    PlanContext& c_;
+    QRoles r_;
+    QWeightOrder o_;
+    bool dynamic_, x_signed_, run_time_;
+    Operand operands_[6] = {Operand::at(nullptr), Operand::at(nullptr), Operand::at(nullptr),
+                            Operand::at(nullptr), Operand::at(nullptr), Operand::at(nullptr)};
+};
+
+inline bool q_matmul_accepts(const PlanContext& c, const QRoles& r) {
+    const Shape& w = c.input(static_cast<size_t>(r.w)).shape;
+    if (w.rank() != 2 || w[0] == 0 || w[1] == 0) return false;
+    if (q_has(c, r.bias)) {
+        const Shape& bias = c.input(static_cast<size_t>(r.bias)).shape;
+        if (bias.rank() > 0 && bias.elements() != bias.back()) return false;  // differs from row to row
+    }
+    return QPlanner::accepts(c, r);
+}
+inline Status q_matmul_plan(PlanContext& c, const QRoles& r) {
+    const Shape& x = c.input(static_cast<size_t>(r.x)).shape;
+    const Shape& w = c.input(static_cast<size_t>(r.w)).shape;
+    const auto k = static_cast<size_t>(w[r.w_transposed ? 1 : 0]), n = static_cast<size_t>(w[r.w_transposed ? 0 : 1]);
+    QWeightOrder order{};
+    order.groups = 1;
+    order.columns = n;
+    order.k = order.channels = k;
+    order.column_stride = r.w_transposed ? k : 1;
+    order.channel_stride = r.w_transposed ? 1 : n;
+    return QPlanner(c, r, order).matmul(static_cast<size_t>(x.elements()) / k, n);
+}
+
+inline bool q_conv_accepts(const PlanContext& c, const QRoles& r) {
+    if (c.input_layout(static_cast<size_t>(r.x)) != Layout::kChannelsLast ||
+        c.output_layout(0) != Layout::kChannelsLast) {
+        return false;
+    }
+    const Shape& w = c.input(static_cast<size_t>(r.w)).shape;
+    return w.rank() >= 3 && w.rank() <= 5 && w.elements() > 0 && QPlanner::accepts(c, r);
+}
+inline bool q_depthwise_accepts(const PlanContext& c, const QRoles& r) {
+    if (!q_conv_accepts(c, r)) return false;
+    const Shape& w = c.input(static_cast<size_t>(r.w)).shape;
+    return w[1] == 1 && c.attr_i("group") == w[0] && w.elements(2, w.rank()) <= int64_t{kernels::kQDepthwiseTaps};
+}
+inline Status q_conv_plan(PlanContext& c, const QRoles& r, bool depthwise) {
+    COFFER_TRY_ASSIGN(const QConvShape s, q_conv_shape(c, c.input(static_cast<size_t>(r.x)).shape,
+                                                       c.input(static_cast<size_t>(r.w)).shape));
+    QWeightOrder order{};
+    order.groups = static_cast<size_t>(s.groups);
+    order.columns = static_cast<size_t>(s.out_channels / s.groups);
+    order.channels = static_cast<size_t>(s.group_channels);
+    order.k = static_cast<size_t>(s.group_channels * s.taps);
+    order.column_stride = order.k;
+    order.channel_stride = static_cast<size_t>(s.taps);
+    order.tap_stride = 1;
+    order.depthwise = depthwise;
+    if (depthwise) {  // every channel is a column of its own
+        order.groups = order.channels = 1;
+        order.columns = static_cast<size_t>(s.out_channels);
+    }
+    QPlanner planner(c, r, order);
+    return depthwise ? planner.depthwise(s) : planner.convolution(s);
+}
+
+// All of a quantized product but its facts: the op gives `static QRoles roles(const NodeContext&)`.
+template <class Op>
+struct QMatMulOp {
+    static Status infer(InferContext& c) { return q_matmul_infer(c, Op::roles(c)); }
+    static Status reference(RunContext& c) { return q_matmul_reference(c, Op::roles(c)); }
+
+    static bool accepts(const PlanContext& c) { return q_matmul_accepts(c, Op::roles(c)); }
+    static Status plan(PlanContext& c) { return q_matmul_plan(c, Op::roles(c)); }
+    static constexpr Variant variants[] = {{"qgemm_8", &accepts, &plan}};
+    template <class Arch>
+    static constexpr kernels::KernelFn kernels[] = {&kernels::qgemm<Arch>, &kernels::qprepare<Arch>,
+                                                    &kernels::minmax_f32<Arch>, &kernels::quantize_f32<Arch>};
+};
+
+template <class Op>
+struct QConvOp {
+    static Status infer(InferContext& c) { return q_conv_infer(c, Op::roles(c)); }
+    static Status reference(RunContext& c) { return q_conv_reference(c, Op::roles(c)); }
+
+    static bool accepts(const PlanContext& c) { return q_conv_accepts(c, Op::roles(c)); }
+    static Status plan(PlanContext& c) { return q_conv_plan(c, Op::roles(c), false); }
+    static bool accepts_depthwise(const PlanContext& c) { return q_depthwise_accepts(c, Op::roles(c)); }
+    static Status plan_depthwise(PlanContext& c) { return q_conv_plan(c, Op::roles(c), true); }
+    static constexpr Variant variants[] = {{"qdepthwise_8", &accepts_depthwise, &plan_depthwise},
+                                           {"qconv_8", &accepts, &plan}};
+    template <class Arch>
+    static constexpr kernels::KernelFn kernels[] = {
+        &kernels::qgemm<Arch>,        &kernels::qprepare<Arch>, &kernels::minmax_f32<Arch>,
+        &kernels::quantize_f32<Arch>, &kernels::qconv<Arch>,    &kernels::qdepthwise<Arch>};
+};
+
+}  // namespace coffer::ops
