@@ -111,7 +111,7 @@ Result<std::vector<SignatureEntry>> parse_signatures(Bytes bytes, bool padded) {
         entry.signature = r.take(size);
         if (!r.ok()) return format_error("a signature is cut");
         const size_t exact = trust::signature_size(entry.alg);
-        if (exact != 0 && size != exact) return format_error("a signature of ", size, " bytes");
+        if (size == 0 || (exact != 0 && size != exact)) return format_error("a signature of ", size, " bytes");
         if (entries.size() == kMaxSignatures) return format_error("more than ", kMaxSignatures, " signatures");
         const bool twice = std::ranges::any_of(entries, [&](const auto& e) { return e.key_id == entry.key_id; });
         if (twice) return format_error("two signatures of one key");

@@ -57,7 +57,7 @@ Result<Recipient> password_recipient(Bytes password, unsigned log_n) {
                          COFFER_TRY_ASSIGN(const auto sealed, seal_dek(key, slot, dek));
                          Writer w;
                          w.put(salt);
-                         w.u8(static_cast<uint8_t>(log_n));
+                         w.put(std::array{static_cast<std::byte>(log_n)});
                          w.put(key.commit);
                          w.put(sealed);
                          return w.take();

@@ -1,0 +1,260 @@
+// Every damaged file is refused, with the right class. One byte flipped everywhere, cut everywhere, regions
+// of two files exchanged, headers that claim the world.
+#include <algorithm>
+#include <set>
+
+#include "fixture.hpp"
+
+namespace coffer::container::test {
+namespace {
+
+using Classes = std::set<Detail>;
+
+struct Small {
+    FileBytes file = pack(model_with_bytes(40'000), signed_options({keys().raw(), keys().x25519()}));
+    Header header = inspect(Source::memory(file))->header;
+    size_t table_end = header.table_off + header.table_len;
+    // Slots: head, raw (24 + 128), X25519 (24 + 84), MAC.
+    size_t raw = header.body_len + kSlotsHead;
+    size_t x25519 = raw + kSlotHead + 128;
+    size_t mac = x25519 + kSlotHead + 84;
+};
+
+// Opened with the raw key. `at` is the byte, `bit` the bit that was flipped in a signed file.
+Classes expected_hdr(size_t at, int bit) {
+    using enum Detail;
+    if (at < 8) return {kFormat};
+    if (at < 10) return {kUnsupported};
+    if (at < 12) return {kSignature};              // minor
+    if (at == 12 && bit < 4) return {kSignature};  // known incompat bits
+    if (at < 16) return {kUnsupported};            // other incompat bits
+    if (at < 20) return {kSignature};              // compat
+    if (at < 22) return {kUnsupported};            // suite
+    if (at < 80) return {kFormat};                 // chunk size, regions
+    if (at < 264) return {kSignature};             // facts, ids, hashes
+    return {kFormat};                              // reserved
+}
+Classes expected_sigs(size_t at, int bit) {
+    using enum Detail;
+    at -= kSigsOffset;
+    if (at == 0 && bit == 0) return {kSignature};  // alg 0 ends the list, with bytes after it
+    if (at < 2) return {kUntrusted};               // an algorithm nobody knows
+    if (at < 4) return {kSignature};
+    if (at < 36) return {kUntrusted};  // a key nobody knows
+    return {kSignature};               // the signature, and the zeros after it
+}
+Classes expected_slots(const Small& s, size_t at, int bit) {
+    using enum Detail;
+    const size_t i = at - s.header.body_len;
+    if (i < 4) return {kFormat};
+    if (i < 6) return {kUnsupported};
+    if (i < 8) return {kFormat};  // count
+    if (i < 16) return {kHeaderAuth};
+    if (i < 20) return {kFormat};
+    if (i < 24) return {i == 20 && bit == 0 ? kFormat : kUnsupported};
+    if (i < 56) return {kHeaderAuth};
+    if (i < 64) return {kFormat};
+    if (at >= s.mac) return {kHeaderAuth};
+    const bool ours = at < s.x25519;
+    const size_t k = at - (ours ? s.raw : s.x25519);
+    if (k < 2) return {kFormat, ours ? kNoRecipient : kHeaderAuth};  // known kind of another size, or unknown
+    if (k < 4) return {k == 2 && bit == 0 ? kHeaderAuth : kFormat};  // critical, other flags
+    if (k < 8) return {kFormat};
+    if (!ours) return {kHeaderAuth};
+    if (k < 24) return {kUnwrap};  // slot id
+    return {k < 40 ? kNoRecipient : kUnwrap};
+}
+
+void check_flip(const Small& s, size_t at, int bit, const Classes& expected, FileBytes& file,
+                const trust::Policy& policy, const trust::Keyring& ring) {
+    file[at] ^= static_cast<std::byte>(1 << bit);
+    const Detail got = open_class(file, policy, ring);
+    if (!expected.contains(got)) {
+        FAIL_CHECK("bit " << bit << " of byte " << at << " (SLOTS at " << s.header.body_len
+                          << "): " << detail_name(got));
+    }
+    file[at] ^= static_cast<std::byte>(1 << bit);
+}
+
+}  // namespace
+
+TEST_CASE("every bit of HDR, SIGS and SLOTS matters") {
+    const Small s;
+    FileBytes file = s.file;
+    const trust::Policy policy = keys().policy();
+    const trust::Keyring ring = keys().raw_ring();
+    REQUIRE(open_class(file, policy, ring) == Detail::kNone);
+    for (int bit = 0; bit < 8; ++bit) {
+        for (size_t at = 0; at < kHdrSize; ++at) check_flip(s, at, bit, expected_hdr(at, bit), file, policy, ring);
+        for (size_t at = kSigsOffset; at < kHeadSize; ++at) {
+            check_flip(s, at, bit, expected_sigs(at, bit), file, policy, ring);
+        }
+        for (size_t at = s.header.body_len; at < file.size(); ++at) {
+            check_flip(s, at, bit, expected_slots(s, at, bit), file, policy, ring);
+        }
+    }
+}
+
+TEST_CASE("every byte between matters, with a key and without") {
+    const Small s;
+    FileBytes file = s.file;
+    const trust::Policy policy = keys().policy();
+    const trust::Keyring ring = keys().raw_ring();
+    trust::Policy aead_only = policy;
+    aead_only.integrity = trust::Integrity::kAeadOnly;
+    for (size_t at = kHeadSize; at < s.header.body_len; ++at) {
+        // Every byte of the small regions; the payload's is as good as another's, but for chunk ends.
+        const bool payload = at >= s.header.payload_off;
+        if (payload && at % 7 != 0 && at % kItemAlign != 0 && at + 1 != s.header.body_len) continue;
+        const Detail expected = at < s.header.table_off ? Detail::kManifestAuth
+                                : at < s.table_end      ? Detail::kTree
+                                : !payload              ? Detail::kFormat
+                                                        : Detail::kTree;
+        const int bit = static_cast<int>(at % 8);
+        check_flip(s, at, bit, {expected}, file, policy, ring);
+        if (at % 5 != 0) continue;
+        file[at] ^= std::byte{0x80};
+        auto verified = verify(Source::memory(file), policy);
+        if (verified.ok() || verified.error().detail() != expected) FAIL_CHECK("verify, byte " << at);
+        if (payload && at % 35 == 0) CHECK(open_class(file, aead_only, ring) == Detail::kChunkAuth);
+        file[at] ^= std::byte{0x80};
+    }
+    REQUIRE(open_class(file, policy, ring) == Detail::kNone);
+}
+
+TEST_CASE("without a signature the key itself vouches for the header") {
+    WriteOptions options = signed_options({keys().raw()});
+    options.signers.clear();
+    FileBytes file = pack(model_with_bytes(20'000), options);
+    trust::Policy policy = keys().policy();
+    policy.allow_unsigned = true;
+    const trust::Keyring ring = keys().raw_ring();
+    REQUIRE(open_class(file, policy, ring) == Detail::kNone);
+    CHECK(open_class(file, keys().policy(), ring) == Detail::kSignature);
+    for (size_t at = 0; at < kHdrSize; ++at) {
+        file[at] ^= std::byte{0x10};
+        const Detail got = open_class(file, policy, ring);
+        CHECK(got != Detail::kNone);
+        if (at >= 80 && at < 264 && (at < 96 || at >= 104)) CHECK(got == Detail::kHeaderAuth);
+        file[at] ^= std::byte{0x10};
+    }
+}
+
+TEST_CASE("every truncation and every extension is refused") {
+    const Small s;
+    const trust::Policy policy = keys().policy();
+    const trust::Keyring ring = keys().raw_ring();
+    for (size_t n = 0; n < s.file.size(); ++n) {
+        auto opened = open(Source::memory(Bytes(s.file).first(n)), policy, ring);
+        if (opened.ok() || opened.error().detail() != Detail::kFormat) FAIL_CHECK("cut to " << n);
+    }
+    for (size_t more : {1, 31, 32, 64, 4096, 1 << 20, 1 << 21}) {
+        FileBytes file = s.file;
+        file.insert(file.end(), more, std::byte{0});
+        CHECK(open_class(file, policy, ring) == Detail::kFormat);
+    }
+}
+
+TEST_CASE("no region of another file of the same keys is taken") {
+    const Small a, b;
+    REQUIRE(a.header.body_len == b.header.body_len);
+    const size_t cuts[] = {
+        0, kSigsOffset, kHeadSize, a.header.table_off, a.header.payload_off, a.header.body_len, a.file.size()};
+    for (unsigned mask = 1; mask < 63; ++mask) {
+        FileBytes file = a.file;
+        for (int region = 0; region < 6; ++region) {
+            if (mask >> region & 1) {
+                std::copy(b.file.begin() + cuts[region], b.file.begin() + cuts[region + 1],
+                          file.begin() + cuts[region]);
+            }
+        }
+        // Slots alone decide nothing: the same key opens either, and neither fits the other header.
+        const Detail got = open_class(file, keys().policy(), keys().raw_ring());
+        CHECK(got != Detail::kNone);
+        const bool hdr = mask & 1, sigs = mask >> 1 & 1;
+        if (hdr != sigs) CHECK(got == Detail::kSignature);
+        if (mask == 32) CHECK(got == Detail::kHeaderAuth);
+        if (mask == 4) CHECK(got == Detail::kManifestAuth);
+        if (mask == 8 || mask == 16) CHECK(got == Detail::kTree);
+    }
+}
+
+TEST_CASE("chunks exchanged, repeated or dropped within a file") {
+    const Small s;
+    const size_t chunk = s.header.chunk_size();
+    const auto first = s.header.payload_off;
+    FileBytes file = s.file;
+    std::swap_ranges(file.begin() + first, file.begin() + first + chunk, file.begin() + first + chunk);
+    CHECK(open_class(file, keys().policy(), keys().raw_ring()) == Detail::kTree);
+    file = s.file;
+    std::copy_n(file.begin() + first, chunk, file.begin() + first + chunk);
+    CHECK(open_class(file, keys().policy(), keys().raw_ring()) == Detail::kTree);
+    file = s.file;
+    file.erase(file.begin() + first, file.begin() + first + chunk);
+    CHECK(open_class(file, keys().policy(), keys().raw_ring()) == Detail::kFormat);
+}
+
+TEST_CASE("a header that claims the world costs nothing") {
+    const Small s;
+    const auto with_header = [&](const Header& h) {
+        FileBytes file = s.file;
+        std::ranges::copy(encode_header(h), file.begin());
+        return file;
+    };
+    Header h = s.header;
+    h.payload_len = uint64_t{4} << 30;
+    REQUIRE(derive_regions(h));
+    CHECK(open_class(with_header(h), keys().policy(), keys().raw_ring()) == Detail::kFormat);
+    h.manifest_len = ~uint64_t{0} / 4096 * 4096;
+    CHECK(open_class(with_header(h), keys().policy(), keys().raw_ring()) == Detail::kFormat);
+
+    // A reader that claims the size as well: the policy's memory decides, before anything is read or allocated.
+    h = s.header;
+    h.payload_len = uint64_t{1} << 41;
+    REQUIRE(derive_regions(h));
+    const FileBytes head = with_header(h);
+    const uint64_t size = h.body_len + 200;
+    uint64_t read = 0;
+    const Source source = Source::reader({[&]() -> Result<uint64_t> { return size; },
+                                          [&](uint64_t offset, MutableBytes dst) -> Status {
+                                              read += dst.size();
+                                              if (offset == 0) std::memcpy(dst.data(), head.data(), dst.size());
+                                              return {};
+                                          }});
+    auto opened = open(source, keys().policy(), keys().raw_ring());
+    REQUIRE(!opened.ok());
+    CHECK(opened.error().detail() == Detail::kLimit);
+    CHECK(opened.error().code() == Code::kLimit);
+    CHECK(read == kHeadSize);
+}
+
+TEST_CASE("junk of every size") {
+    for (size_t n : {0, 1, 511, 512, 4096, 8287, 8288, 20'000}) {
+        FileBytes junk(n);
+        for (size_t i = 0; i < n; ++i) junk[i] = static_cast<std::byte>(i * 73 ^ i >> 3);
+        CHECK(open_class(junk, keys().policy(), keys().raw_ring()) == Detail::kFormat);
+    }
+}
+
+TEST_CASE("an error of the reader is an error of the open") {
+    const Small s;
+    const trust::Policy policy = keys().policy();
+    const trust::Keyring ring = keys().raw_ring();
+    int fail_at = 0;
+    for (bool opened_once = false; !opened_once; ++fail_at) {
+        REQUIRE(fail_at < 100);
+        int reads = 0;
+        const Source source = Source::reader({[&]() -> Result<uint64_t> { return s.file.size(); },
+                                              [&](uint64_t offset, MutableBytes dst) -> Status {
+                                                  if (reads++ == fail_at) return error(Code::kIo, Detail::kIo, "no");
+                                                  std::memcpy(dst.data(), s.file.data() + offset, dst.size());
+                                                  return {};
+                                              }});
+        auto opened = open(source, policy, ring);
+        opened_once = opened.ok();
+        if (!opened_once) CHECK(opened.error().detail() == Detail::kIo);
+    }
+    CHECK(fail_at >= 6);
+}
+
+}  // namespace coffer::container::test
