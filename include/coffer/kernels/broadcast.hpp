@@ -179,7 +179,7 @@ void binary_loop_row(const void* const* src, const size_t* step, void* out, size
 
 template <class Arch, class Op, class T, class R>
 bool binary_loop(const void* params, void* const* operands, size_t begin, size_t end) {
-    for_each_row<Arch>(params, operands, begin, end, &binary_loop_row<Arch, Op, T, R>);
+    for_each_row<Arch>(params, operands, begin, end, &binary_loop_row<Arch, Op, Stored<T>, R>);
     return true;
 }
 

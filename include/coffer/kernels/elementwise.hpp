@@ -84,12 +84,49 @@ int64_t float_to_int(float x) {
     return static_cast<int64_t>(x);
 }
 
-template <class Arch, class To, class From>
-To convert_one(From x) {
-    if constexpr (dtype_of<To> == DType::kBool) {
+// Bytes other than 0 and 1 are true too, so a bool is read as the byte it is.
+template <class T>
+struct StoredAs {
+    using type = T;
+};
+template <>
+struct StoredAs<bool> {
+    using type = uint8_t;
+};
+template <class T>
+using Stored = typename StoredAs<T>::type;
+
+template <class Arch>
+float half_to_float(Float16 h) {
+    // The exponents differ by 112 in bias: a multiplication, which also normalizes subnormal numbers.
+    const uint32_t magnitude = h.bits & 0x7fffu;
+    const float scaled = __builtin_bit_cast(float, magnitude << 13) * 0x1p112f;
+    const uint32_t finite = __builtin_bit_cast(uint32_t, scaled);
+    const uint32_t bits = magnitude >= 0x7c00u ? 0x7f800000u | magnitude << 13 : finite;
+    return __builtin_bit_cast(float, bits | uint32_t(h.bits & 0x8000u) << 16);
+}
+template <class Arch>
+Float16 float_to_half(float x) {
+#ifdef __F16C__
+    return {_cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT)};
+#else
+    return to_float16(x);
+#endif
+}
+
+template <class Arch, class From, class To>
+Stored<To> convert_one(Stored<From> x) {
+    constexpr DType from = dtype_of<From>, to = dtype_of<To>;
+    if constexpr (from == DType::kFloat16) {
+        return half_to_float<Arch>(x);
+    } else if constexpr (to == DType::kFloat16) {
+        return float_to_half<Arch>(x);
+    } else if constexpr (to == DType::kBool) {
         return x != 0;
-    } else if constexpr (dtype_of<From> == DType::kFloat && dtype_of<To> != DType::kFloat) {
-        if constexpr (sizeof(To) < 8) {  // the common case stays free of branches on 64-bit limits
+    } else if constexpr (from == DType::kBool) {
+        return static_cast<To>(x != 0);
+    } else if constexpr (from == DType::kFloat) {
+        if constexpr (sizeof(To) < 8) {  // the common case stays free of the 64-bit limits
             if (x > -2147483648.0f && x < 2147483648.0f) return static_cast<To>(static_cast<int32_t>(x));
         }
         return static_cast<To>(float_to_int<Arch>(x));
@@ -101,18 +138,18 @@ To convert_one(From x) {
 template <class Arch, class From, class To>
 bool convert(const void* params, void* const* operands, size_t begin, size_t end) {
     const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
-    const auto* __restrict src = static_cast<const From*>(operands[0]);
-    auto* __restrict dst = static_cast<To*>(operands[1]);
-    for (size_t i = r.first; i < r.last; ++i) dst[i] = convert_one<Arch, To>(src[i]);
+    const auto* __restrict src = static_cast<const Stored<From>*>(operands[0]);
+    auto* __restrict dst = static_cast<Stored<To>*>(operands[1]);
+    for (size_t i = r.first; i < r.last; ++i) dst[i] = convert_one<Arch, From, To>(src[i]);
     return true;
 }
 
 template <class Arch, class Op, class T>
 bool map_to_bool(const void* params, void* const* operands, size_t begin, size_t end) {
     const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
-    const auto* __restrict src = static_cast<const T*>(operands[0]);
+    const auto* __restrict src = static_cast<const Stored<T>*>(operands[0]);
     auto* __restrict dst = static_cast<uint8_t*>(operands[1]);
-    for (size_t i = r.first; i < r.last; ++i) dst[i] = Op::template logic<T>(src[i]);
+    for (size_t i = r.first; i < r.last; ++i) dst[i] = Op::logic(src[i]);
     return true;
 }
 
