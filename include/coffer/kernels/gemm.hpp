@@ -80,8 +80,9 @@ bool pack_panels_f32(const void* params, void* const* operands, size_t begin, si
         const size_t batch = unit / p.panels.count, panel = unit % p.panels.count;
         const size_t column = panel * p.panels.width, width = p.panels.width_of(panel);
         const size_t columns = p.panels.n - column < width ? p.panels.n - column : width;
-        const auto* src =
-            static_cast<const float*>(operands[0]) + p.src_offset + batch * p.batch_stride + column * p.n_stride;
+        const size_t offset = p.src_offset + batch / p.inner_batch * p.batch_stride +
+                              batch % p.inner_batch * p.inner_stride + column * p.n_stride;
+        const auto* src = static_cast<const float*>(operands[0]) + offset;
         auto* dst = static_cast<float*>(operands[1]) + batch * p.panels.size() + p.panels.offset_of(panel);
         for (size_t tap = 0; tap < p.taps; ++tap) {
             const float* row = src + tap * p.tap_stride;

@@ -62,6 +62,7 @@ struct PackParams {
     size_t taps = 1, channels = 0;
     size_t tap_stride = 0, c_stride = 0, n_stride = 1;
     size_t batch_stride = 0;
+    size_t inner_batch = 1, inner_stride = 0;  // matrices one batch_stride apart hold so many, inner_stride apart
     size_t src_offset = 0;
 };
 

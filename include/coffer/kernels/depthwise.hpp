@@ -1,0 +1,217 @@
+// fp32 depthwise convolution, one input channel an output channel: vectors of channels, several output columns
+// in registers so that a weight is loaded once for all of them. Also the gathering half of transposed
+// convolutions. Only arch.cpp includes this file.
+#pragma once
+
+#include "coffer/kernels/conv_params.hpp"
+#include "coffer/kernels/epilogue.hpp"
+
+namespace coffer::kernels {
+
+// Valid kernel positions [begin, end) along one axis for a window that starts at `origin`.
+struct TapRange {
+    ptrdiff_t begin, end;
+    TapRange(const ConvAxis& a, ptrdiff_t origin) {
+        begin = origin >= 0 ? 0 : (-origin + a.dilation - 1) / a.dilation;
+        end = a.in <= origin ? 0 : (a.in - origin + a.dilation - 1) / a.dilation;
+        if (end > a.kernel) end = a.kernel;
+        if (begin > end) begin = end;
+    }
+};
+
+template <class Arch>
+struct DepthwiseRow {
+    using V = Batch<Arch, float>;
+    static constexpr size_t W = V::size;
+
+    const ConvParams& p;
+    const Epilogue<Arch>& epilogue;
+    const float* image;
+    const float* weights;  // [channel vector][tap][lane]
+    float* dst;            // output row
+    ptrdiff_t d0, h0;      // where the windows of this row start
+    TapRange d, h;
+
+    DepthwiseRow(const ConvParams& params, const Epilogue<Arch>& e, const float* in, const float* w, float* out,
+                 ptrdiff_t od, ptrdiff_t oh)
+        : p(params),
+          epilogue(e),
+          image(in),
+          weights(w),
+          dst(out),
+          d0(od * p.axes[0].stride - p.axes[0].pad),
+          h0(oh * p.axes[1].stride - p.axes[1].pad),
+          d(p.axes[0], d0),
+          h(p.axes[1], h0) {}
+
+    // Output columns [column, column + kColumns) of kVectors vectors of channels; `kw` holds for all columns.
+    template <int kColumns, int kVectors>
+    void tile(ptrdiff_t column, size_t vector, TapRange kw) const {
+        const ConvAxis &ad = p.axes[0], &ah = p.axes[1], &aw = p.axes[2];
+        const auto channels = static_cast<ptrdiff_t>(p.channels);
+        const size_t taps = p.panels.depth;
+        const ptrdiff_t w0 = column * aw.stride - aw.pad, step = aw.stride * channels;
+        V sum[kColumns][kVectors];
+        for (int c = 0; c < kColumns; ++c) {
+            for (int v = 0; v < kVectors; ++v) sum[c][v] = V(0.0f);
+        }
+        for (ptrdiff_t kd = d.begin; kd < d.end; ++kd) {
+            for (ptrdiff_t kh = h.begin; kh < h.end; ++kh) {
+                const ptrdiff_t row = (d0 + kd * ad.dilation) * ah.in + h0 + kh * ah.dilation;
+                const float* x = image + (row * aw.in + w0 + kw.begin * aw.dilation) * channels + vector * W;
+                const float* w = weights + (vector * taps + (kd * ah.kernel + kh) * aw.kernel + kw.begin) * W;
+                for (ptrdiff_t k = kw.begin; k < kw.end; ++k, x += aw.dilation * channels, w += W) {
+                    for (int v = 0; v < kVectors; ++v) {
+                        const V weight = V::load_unaligned(w + v * taps * W);
+                        for (int c = 0; c < kColumns; ++c) {
+                            sum[c][v] = fma(V::load_unaligned(x + c * step + v * W), weight, sum[c][v]);
+                        }
+                    }
+                }
+            }
+        }
+        const size_t channel = vector * W;
+        epilogue.template finish<kColumns, kVectors>(sum, static_cast<size_t>(column), channel);
+        for (int c = 0; c < kColumns; ++c) {
+            for (int v = 0; v < kVectors; ++v) {
+                sum[c][v].store_unaligned(dst + (column + c) * channels + channel + v * W);
+            }
+        }
+    }
+
+    // One column of the last, partial vector of channels.
+    void ragged(ptrdiff_t column, size_t vector, TapRange kw) const {
+        const ConvAxis &ad = p.axes[0], &ah = p.axes[1], &aw = p.axes[2];
+        const size_t channel = vector * W, count = p.channels - channel;
+        const ptrdiff_t w0 = column * aw.stride - aw.pad;
+        V sum(0.0f);
+        for (ptrdiff_t kd = d.begin; kd < d.end; ++kd) {
+            for (ptrdiff_t kh = h.begin; kh < h.end; ++kh) {
+                const ptrdiff_t row = (d0 + kd * ad.dilation) * ah.in + h0 + kh * ah.dilation;
+                for (ptrdiff_t k = kw.begin; k < kw.end; ++k) {
+                    const ptrdiff_t pixel = row * aw.in + w0 + k * aw.dilation;
+                    const float* x = image + pixel * static_cast<ptrdiff_t>(p.channels) + channel;
+                    const float* w = weights + (vector * p.panels.depth + (kd * ah.kernel + kh) * aw.kernel + k) * W;
+                    sum = fma(load_partial<Arch>(x, count), V::load_unaligned(w), sum);
+                }
+            }
+        }
+        sum = epilogue.finish_partial(sum, static_cast<size_t>(column), channel, count);
+        store_partial<Arch>(dst + column * static_cast<ptrdiff_t>(p.channels) + channel, sum, count);
+    }
+
+    void run() const {
+        const ConvAxis& a = p.axes[2];
+        const size_t vectors = p.channels / W;
+        // Columns whose whole window lies inside the row.
+        ptrdiff_t inner = (a.pad + a.stride - 1) / a.stride, inner_end = 0;
+        const ptrdiff_t room = a.in - (a.kernel - 1) * a.dilation - 1 + a.pad;
+        if (room >= 0) inner_end = room / a.stride + 1;
+        if (inner > a.out) inner = a.out;
+        if (inner_end > a.out) inner_end = a.out;
+        if (inner_end < inner) inner_end = inner;
+        for (ptrdiff_t column = 0; column < a.out; ++column) {
+            if (column == inner) column = inner_end;
+            if (column >= a.out) break;
+            const TapRange kw(a, column * a.stride - a.pad);
+            size_t v = 0;
+            for (; v + 4 <= vectors; v += 4) tile<1, 4>(column, v, kw);
+            for (; v < vectors; ++v) tile<1, 1>(column, v, kw);
+        }
+        if (inner < inner_end) {
+            const TapRange kw(a, inner * a.stride - a.pad);  // all of them
+            for (size_t v = 0; v < vectors; ++v) {
+                ptrdiff_t column = inner;
+                for (; column + 8 <= inner_end; column += 8) tile<8, 1>(column, v, kw);
+                if (column + 4 <= inner_end) tile<4, 1>(column, v, kw), column += 4;
+                if (column + 2 <= inner_end) tile<2, 1>(column, v, kw), column += 2;
+                if (column < inner_end) tile<1, 1>(column, v, kw);
+            }
+        }
+        if (vectors * W < p.channels) {
+            for (ptrdiff_t column = 0; column < a.out; ++column) {
+                ragged(column, vectors, TapRange(a, column * a.stride - a.pad));
+            }
+        }
+        epilogue.activate(dst, p.channels, static_cast<size_t>(a.out), p.channels);
+    }
+};
+
+// Units: output rows (n, d, h).
+template <class Arch>
+bool depthwise_f32(const void* params, void* const* operands, size_t begin, size_t end) {
+    const auto& p = *static_cast<const ConvParams*>(params);
+    const auto *input = static_cast<const float*>(operands[0]), *weights = static_cast<const float*>(operands[1]);
+    const auto *bias = static_cast<const float*>(operands[3]), *residual = static_cast<const float*>(operands[4]);
+    const ConvAxis &d = p.axes[0], &h = p.axes[1], &w = p.axes[2];
+    const size_t image_floats = static_cast<size_t>(d.in * h.in * w.in) * p.channels;
+    const size_t row_floats = static_cast<size_t>(w.out) * p.channels;
+    for (size_t unit = begin; unit < end; ++unit) {
+        const auto row = static_cast<ptrdiff_t>(unit);
+        const ptrdiff_t oh = row % h.out, od = row / h.out % d.out;
+        const size_t n = unit / static_cast<size_t>(h.out * d.out);
+        const Epilogue<Arch> epilogue(p.epilogue, bias, residual ? residual + unit * row_floats : nullptr);
+        DepthwiseRow<Arch>(p, epilogue, input + n * image_floats, weights,
+                           static_cast<float*>(operands[2]) + unit * row_floats, od, oh)
+            .run();
+    }
+    return true;
+}
+
+// Input index that reaches output `out` through kernel position `tap`, or -1.
+static inline ptrdiff_t transposed_source(const ConvAxis& a, ptrdiff_t out, ptrdiff_t tap) {
+    const ptrdiff_t at = out + a.pad - tap * a.dilation;
+    return at < 0 || at % a.stride != 0 || at / a.stride >= a.in ? -1 : at / a.stride;
+}
+
+template <class Arch>
+bool conv_gather_f32(const void* params, void* const* operands, size_t begin, size_t end) {
+    using V = Batch<Arch, float>;
+    const auto& p = *static_cast<const GatherParams*>(params);
+    const auto* products = static_cast<const float*>(operands[0]);
+    const auto *bias = static_cast<const float*>(operands[2]), *residual = static_cast<const float*>(operands[3]);
+    const ConvAxis &d = p.axes[0], &h = p.axes[1], &w = p.axes[2];
+    const size_t row_floats = static_cast<size_t>(w.out) * p.outputs;
+    for (size_t unit = begin; unit < end; ++unit) {
+        const auto row = static_cast<ptrdiff_t>(unit);
+        const ptrdiff_t oh = row % h.out, od = row / h.out % d.out, n = row / h.out / d.out;
+        auto* dst = static_cast<float*>(operands[1]) + unit * row_floats;
+        const Epilogue<Arch> epilogue(p.epilogue, bias, residual ? residual + unit * row_floats : nullptr);
+        for (size_t i = 0; i < row_floats; ++i) dst[i] = 0;
+        for (ptrdiff_t kd = 0; kd < d.kernel; ++kd) {
+            const ptrdiff_t id = transposed_source(d, od, kd);
+            for (ptrdiff_t kh = 0; id >= 0 && kh < h.kernel; ++kh) {
+                const ptrdiff_t ih = transposed_source(h, oh, kh);
+                for (ptrdiff_t kw = 0; ih >= 0 && kw < w.kernel; ++kw) {
+                    const auto tap = static_cast<size_t>((kd * h.kernel + kh) * w.kernel + kw);
+                    for (ptrdiff_t ow = 0; ow < w.out; ++ow) {
+                        const ptrdiff_t iw = transposed_source(w, ow, kw);
+                        if (iw < 0) continue;
+                        const auto pixel = static_cast<size_t>(((n * d.in + id) * h.in + ih) * w.in + iw);
+                        const float* src = products + pixel * p.pixel_stride + tap * p.tap_stride;
+                        float* sum = dst + static_cast<size_t>(ow) * p.outputs;
+                        size_t c = 0;
+                        if (p.output_stride == 1) {
+                            for (; c + V::size <= p.outputs; c += V::size) {
+                                (V::load_unaligned(sum + c) + V::load_unaligned(src + c)).store_unaligned(sum + c);
+                            }
+                        }
+                        for (; c < p.outputs; ++c) sum[c] += src[c * p.output_stride];
+                    }
+                }
+            }
+        }
+        for (size_t column = 0; column < static_cast<size_t>(w.out); ++column) {
+            float* at = dst + column * p.outputs;
+            for (size_t c = 0; c < p.outputs; c += V::size) {
+                const size_t count = p.outputs - c;
+                store_partial<Arch>(
+                    at + c, epilogue.finish_partial(load_partial<Arch>(at + c, count), column, c, count), count);
+            }
+        }
+        epilogue.activate(dst, p.outputs, static_cast<size_t>(w.out), p.outputs);
+    }
+    return true;
+}
+
+}  // namespace coffer::kernels
