@@ -51,7 +51,7 @@ void rnn_project_rows(const RnnParams& p, const float* const (&rows)[kRows], con
     using B = RnnBatch<Arch>;
     B acc[kRows][kGates];
     for (auto& row : acc) {
-        for (size_t g = 0; g < kGates; ++g) row[g] = B::load_aligned(bias + g * B::size);
+        for (size_t g = 0; g < kGates; ++g) row[g] = B::load_unaligned(bias + g * B::size);
     }
     rnn_dot<Arch, kGates, kRows>(panel, rows, p.input, acc);
     for (size_t r = 0; r < kRows; ++r) {
@@ -129,7 +129,7 @@ void rnn_step(const RnnParams& p, const float* r, const float* bias, const float
             B acc[kRows][3];
             for (size_t i = 0; i < kRows; ++i) {
                 for (size_t g = 0; g < 2; ++g) acc[i][g] = load(in[i] + 3 * j + g * kLanes);
-                acc[i][2] = load(bias + j);
+                acc[i][2] = B::load_unaligned(bias + j);
             }
             rnn_dot<Arch, 3, kRows>(r + 3 * j * p.hidden, rows, p.hidden, acc);
             for (size_t i = 0; i < kRows; ++i) {

@@ -1,0 +1,264 @@
+// Tree ensembles: one compact forest, built from either way ONNX writes trees (TreeEnsemble's indices, or the
+// node and tree ids of TreeEnsembleClassifier and -Regressor), checked while it is built: every child exists,
+// every inner node has at most one parent and every root none, so that a walk from a root always ends.
+#pragma once
+
+#include "coffer/ops/family/ml.hpp"
+
+namespace coffer::ops::ml {
+
+struct TreeNode {
+    enum Mode : uint8_t { kLeq, kLt, kGte, kGt, kEq, kNeq, kMember, kLeaf };
+    double split;
+    uint32_t feature;
+    uint32_t yes, no;       // children; of a leaf: its weights [yes, no)
+    uint32_t set, set_end;  // kMember: values [set, set_end)
+    Mode mode;
+    bool missing_is_yes;
+};
+struct TreeWeight {
+    uint32_t target;
+    double weight;
+};
+struct Forest {
+    std::span<TreeNode> nodes;
+    std::span<uint32_t> roots;
+    std::span<TreeWeight> weights;
+    std::span<const double> members;
+
+    const TreeNode& leaf(size_t tree, const TensorView& x, int64_t row) const {
+        const TreeNode* n = &nodes[roots[tree]];
+        while (n->mode != TreeNode::kLeaf) {
+            n = &nodes[passes(*n, load_double(x, row + n->feature)) ? n->yes : n->no];
+        }
+        return *n;
+    }
+
+ private:
+    bool passes(const TreeNode& n, double x) const {
+        if (n.missing_is_yes && std::isnan(x)) return true;
+        switch (n.mode) {
+            case TreeNode::kLeq: return x <= n.split;
+            case TreeNode::kLt: return x < n.split;
+            case TreeNode::kGte: return x >= n.split;
+            case TreeNode::kGt: return x > n.split;
+            case TreeNode::kEq: return x == n.split;
+            case TreeNode::kNeq: return x != n.split;
+            default: break;
+        }
+        const auto set = members.subspan(n.set, n.set_end - n.set);
+        return std::find(set.begin(), set.end(), x) != set.end();
+    }
+};
+
+// Where a forest's arrays come from: scratch of a run, or a vector while planning.
+using TreeMemory = Result<std::byte*> (*)(void* owner, size_t bytes);
+struct TreeAllocator {
+    void* owner;
+    TreeMemory allocate;
+
+    template <class T>
+    Status array(size_t count, std::span<T>* out) const {
+        size_t bytes;
+        if (!checked_mul(count, sizeof(T), &bytes)) return error(Code::kLimit, "tree ensemble is too large");
+        COFFER_TRY_ASSIGN(std::byte * memory, allocate(owner, std::max<size_t>(bytes, 1)));
+        *out = {reinterpret_cast<T*>(memory), count};
+        return {};
+    }
+};
+inline TreeAllocator run_memory(RunContext& c) {
+    return {&c, [](void* owner, size_t bytes) { return static_cast<RunContext*>(owner)->scratch(bytes); }};
+}
+// For infer and plan, which may allocate.
+struct TreePlanMemory {
+    std::vector<std::unique_ptr<std::max_align_t[]>> blocks;
+    TreeAllocator allocator() {
+        return {this, [](void* owner, size_t bytes) -> Result<std::byte*> {
+                    auto& kept = static_cast<TreePlanMemory*>(owner)->blocks;
+                    kept.emplace_back(new std::max_align_t[bytes / sizeof(std::max_align_t) + 1]);
+                    return reinterpret_cast<std::byte*>(kept.back().get());
+                }};
+    }
+};
+
+// In-degree rule of the file comment. `child` counts how often each inner node is somebody's child.
+inline Status tree_check(const NodeContext& c, const Forest& f, std::span<const uint8_t> parents, int64_t width) {
+    for (uint32_t root : f.roots) {
+        if (parents[root] != 0) return c.fail("root ", root, " is also a child");
+    }
+    for (size_t i = 0; i < f.nodes.size(); ++i) {
+        const TreeNode& n = f.nodes[i];
+        if (n.mode == TreeNode::kLeaf) continue;
+        if (parents[i] > 1) return c.fail("node ", i, " has several parents");
+        if (n.feature >= static_cast<uint64_t>(width)) {
+            return c.fail("node ", i, " looks at feature ", n.feature, " of ", width);
+        }
+    }
+    return {};
+}
+
+// A list attribute that may be given as floats or, for more precision, as a tensor `<name>_as_tensor`.
+struct NumberList {
+    std::span<const float> floats;
+    const Tensor* tensor = nullptr;
+
+    NumberList(const NodeContext& c, const char* name, const char* as_tensor)
+        : floats(c.attr_floats(name)), tensor(c.attr_tensor(as_tensor)) {}
+    size_t size() const { return tensor ? static_cast<size_t>(tensor->elements()) : floats.size(); }
+    double operator[](size_t i) const {
+        return tensor ? load_double(tensor->view(), static_cast<int64_t>(i)) : double{floats[i]};
+    }
+};
+
+inline bool tree_mode(std::string_view name, TreeNode::Mode* out) {
+    constexpr std::string_view names[] = {"BRANCH_LEQ", "BRANCH_LT",  "BRANCH_GTE", "BRANCH_GT",
+                                          "BRANCH_EQ",  "BRANCH_NEQ", "",           "LEAF"};
+    for (size_t i = 0; i < std::size(names); ++i) {
+        if (name != names[i] || name.empty()) continue;
+        *out = static_cast<TreeNode::Mode>(i);
+        return true;
+    }
+    return false;
+}
+
+// The form of TreeEnsembleClassifier ("class_") and TreeEnsembleRegressor ("target_"): nodes are named by tree
+// id and node id, leaf weights refer to them. `targets` bounds the class or target ids.
+struct TreeIdNames {
+    const char *treeids, *nodeids, *ids, *weights, *weights_as_tensor;
+};
+inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory, const TreeIdNames& names,
+                              int64_t targets, int64_t width, Forest* out) {
+    const auto trees = c.attr_ints("nodes_treeids"), ids = c.attr_ints("nodes_nodeids");
+    const auto features = c.attr_ints("nodes_featureids"), missing = c.attr_ints("nodes_missing_value_tracks_true");
+    const auto yes = c.attr_ints("nodes_truenodeids"), no = c.attr_ints("nodes_falsenodeids");
+    const auto modes = c.attr_strings("nodes_modes");
+    const NumberList splits(c, "nodes_values", "nodes_values_as_tensor");
+    const size_t count = trees.size();
+    if (count == 0 || count >= UINT32_MAX || ids.size() != count || features.size() != count || yes.size() != count ||
+        no.size() != count || modes.size() != count || splits.size() != count ||
+        (!missing.empty() && missing.size() != count)) {
+        return c.fail("nodes_* lists have different lengths: ", count, " tree ids, ", ids.size(), " node ids, ",
+                      features.size(), " features, ", modes.size(), " modes, ", splits.size(), " values, ",
+                      yes.size(), " and ", no.size(), " children, ", missing.size(), " missing_value_tracks_true");
+    }
+    // (tree, node) -> index, sorted; exporters nearly always write that order already.
+    struct Key {
+        int64_t tree, node;
+        uint32_t index;
+        bool operator<(const Key& o) const { return tree != o.tree ? tree < o.tree : node < o.node; }
+    };
+    std::span<Key> keys;
+    std::span<uint8_t> parents;
+    COFFER_TRY(memory.array(count, &keys));
+    COFFER_TRY(memory.array(count, &parents));
+    COFFER_TRY(memory.array(count, &out->nodes));
+    for (size_t i = 0; i < count; ++i) {
+        keys[i] = {trees[i], ids[i], static_cast<uint32_t>(i)};
+        parents[i] = 0;
+    }
+    if (!std::is_sorted(keys.begin(), keys.end())) std::sort(keys.begin(), keys.end());
+    for (size_t i = 1; i < count; ++i) {
+        if (!(keys[i - 1] < keys[i])) return c.fail("tree ", keys[i].tree, " has node ", keys[i].node, " twice");
+    }
+    const auto find = [&](int64_t tree, int64_t node) {
+        const Key key{tree, node, 0};
+        const auto it = std::lower_bound(keys.begin(), keys.end(), key);
+        return it == keys.end() || key < *it ? UINT32_MAX : it->index;
+    };
+    size_t roots = 0;
+    for (size_t i = 0; i < count; ++i) {
+        TreeNode& n = out->nodes[i];
+        n = {splits[i], 0, 0, 0, 0, 0, TreeNode::kLeaf, !missing.empty() && missing[i] != 0};
+        if (!tree_mode(modes[i], &n.mode)) return c.fail("node ", ids[i], " has mode '", modes[i], "'");
+        if (n.mode == TreeNode::kLeaf) continue;
+        n.yes = find(trees[i], yes[i]);
+        n.no = find(trees[i], no[i]);
+        if (n.yes == UINT32_MAX || n.no == UINT32_MAX) {
+            return c.fail("tree ", trees[i], ", node ", ids[i], ": child ", n.yes == UINT32_MAX ? yes[i] : no[i],
+                          " does not exist");
+        }
+        if (!checked_cast(features[i], &n.feature)) return c.fail("node ", ids[i], " looks at feature ", features[i]);
+        for (uint32_t child : {n.yes, n.no}) {
+            if (parents[child] < 2) ++parents[child];
+        }
+    }
+    for (size_t i = 0; i < count; ++i) roots += parents[i] == 0;
+    COFFER_TRY(memory.array(roots, &out->roots));
+    roots = 0;
+    // A leaf with several parents would do no harm, but no tree has one.
+    for (const Key& k : keys) {
+        if (parents[k.index] == 0) out->roots[roots++] = k.index;
+    }
+    for (size_t i = 0, seen = 0; i < count; ++i) {
+        if (i > 0 && keys[i].tree == keys[i - 1].tree) {
+            seen += parents[keys[i].index] == 0;
+        } else {
+            seen = parents[keys[i].index] == 0;
+        }
+        if ((i + 1 == count || keys[i + 1].tree != keys[i].tree) && seen != 1) {
+            return c.fail("tree ", keys[i].tree, " has ", seen, " roots");
+        }
+    }
+    COFFER_TRY(tree_check(c, *out, parents, width));
+
+    const auto w_trees = c.attr_ints(names.treeids), w_nodes = c.attr_ints(names.nodeids),
+               w_ids = c.attr_ints(names.ids);
+    const NumberList weights(c, names.weights, names.weights_as_tensor);
+    const size_t w_count = w_trees.size();
+    if (w_count >= UINT32_MAX || w_nodes.size() != w_count || w_ids.size() != w_count || weights.size() != w_count) {
+        return c.fail("weight lists have different lengths: ", w_count, ", ", w_nodes.size(), ", ", w_ids.size(),
+                      ", ", weights.size());
+    }
+    // Counting sort by leaf: sizes, then begins, then the weights in the order they were listed.
+    std::span<uint32_t> place;
+    COFFER_TRY(memory.array(w_count, &out->weights));
+    COFFER_TRY(memory.array(w_count, &place));
+    for (size_t i = 0; i < w_count; ++i) {
+        place[i] = find(w_trees[i], w_nodes[i]);
+        if (place[i] == UINT32_MAX)
+            return c.fail("weight of tree ", w_trees[i], ", node ", w_nodes[i], ": no such node");
+        if (w_ids[i] < 0 || w_ids[i] >= targets)
+            return c.fail("weight of class or target ", w_ids[i], " of ", targets);
+        TreeNode& leaf = out->nodes[place[i]];
+        if (leaf.mode == TreeNode::kLeaf) ++leaf.no;
+    }
+    uint32_t begin = 0;
+    for (TreeNode& n : out->nodes) {
+        if (n.mode != TreeNode::kLeaf) continue;
+        const uint32_t size = n.no;
+        n.yes = n.no = begin;
+        begin += size;
+    }
+    for (size_t i = 0; i < w_count; ++i) {
+        TreeNode& leaf = out->nodes[place[i]];
+        if (leaf.mode == TreeNode::kLeaf) out->weights[leaf.no++] = {static_cast<uint32_t>(w_ids[i]), weights[i]};
+    }
+    return {};
+}
+
+enum class TreeAggregate : uint8_t { kAverage, kSum, kMin, kMax };  // numbered as in TreeEnsemble
+
+// Adds up what all trees say about one row. scores has `targets` numbers; seen[i] tells whether any leaf
+// spoke of target i.
+inline void tree_scores(const Forest& f, const TensorView& x, int64_t row, TreeAggregate how,
+                        std::span<double> scores, std::span<uint8_t> seen) {
+    std::fill(scores.begin(), scores.end(), 0.0);
+    std::fill(seen.begin(), seen.end(), uint8_t{0});
+    for (size_t tree = 0; tree < f.roots.size(); ++tree) {
+        const TreeNode& leaf = f.leaf(tree, x, row);
+        for (const TreeWeight& w : f.weights.subspan(leaf.yes, leaf.no - leaf.yes)) {
+            double& score = scores[w.target];
+            if (how == TreeAggregate::kMin && seen[w.target])
+                score = std::min(score, w.weight);
+            else if (how == TreeAggregate::kMax && seen[w.target])
+                score = std::max(score, w.weight);
+            else
+                score += w.weight;
+            seen[w.target] = 1;
+        }
+    }
+    if (how != TreeAggregate::kAverage) return;
+    for (double& score : scores) score /= static_cast<double>(f.roots.size());
+}
+
+}  // namespace coffer::ops::ml

@@ -1,0 +1,162 @@
+// The fast variant of tree ensembles: float32 rows, ordered splits (<=, <, >=, >), sums or averages. The forest
+// is flattened when it is planned; see kernels/tree.hpp for its form.
+#pragma once
+
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+#include "coffer/kernels/tree.hpp"
+#include "coffer/ops/family/ml_tree.hpp"
+
+// The nodes_* attributes that classifier and regressor share.
+#define COFFER_TREE_NODE_ATTRS                                                                                       \
+    AttrSpec::optional("nodes_falsenodeids", AttrSpec::kInts),                                                       \
+        AttrSpec::optional("nodes_featureids", AttrSpec::kInts),                                                     \
+        AttrSpec::optional("nodes_hitrates", AttrSpec::kFloats),                                                     \
+        AttrSpec::optional("nodes_hitrates_as_tensor", AttrSpec::kTensor),                                           \
+        AttrSpec::optional("nodes_missing_value_tracks_true", AttrSpec::kInts),                                      \
+        AttrSpec::optional("nodes_modes", AttrSpec::kStrings), AttrSpec::optional("nodes_nodeids", AttrSpec::kInts), \
+        AttrSpec::optional("nodes_treeids", AttrSpec::kInts),                                                        \
+        AttrSpec::optional("nodes_truenodeids", AttrSpec::kInts),                                                    \
+        AttrSpec::optional("nodes_values", AttrSpec::kFloats),                                                       \
+        AttrSpec::optional("nodes_values_as_tensor", AttrSpec::kTensor)
+
+namespace coffer::ops::ml {
+
+// How a classifier reads its scores.
+struct TreeVote {
+    bool binary = false;  // two classes, and only `single` has a score; label 1 when it is over the threshold
+    size_t single = 0;
+    double threshold = 0;
+    SecondColumn second = SecondColumn::kNone;
+};
+
+// What an op tells TreeFast.
+struct TreeFastSetup {
+    int64_t targets = 0;
+    bool average = false;
+    PostTransform transform = PostTransform::kNone;
+    TreeVote vote;
+    std::vector<double> base;
+    std::span<const int64_t> labels;
+};
+
+// `x < s` is `x <= the float before s`; `x >= s` is the opposite, with NaN still going to its own side.
+inline bool fast_tree_node(const TreeNode& n, kernels::FastTreeNode* out, uint32_t* first, uint32_t* second) {
+    if (n.mode > TreeNode::kGt || n.feature >= kernels::kTreeNanFirst - 1) return false;
+    auto split = static_cast<float>(n.split);
+    if (double{split} != n.split) return false;
+    const bool swapped = n.mode == TreeNode::kGte || n.mode == TreeNode::kGt;
+    if (n.mode == TreeNode::kLt || n.mode == TreeNode::kGte) {
+        if (split == -std::numeric_limits<float>::infinity()) return false;
+        split = std::nextafter(split, -std::numeric_limits<float>::infinity());
+    }
+    *first = swapped ? n.no : n.yes;
+    *second = swapped ? n.yes : n.no;
+    const bool nan_first = n.missing_is_yes != swapped;
+    *out = {split, n.feature | (nan_first ? kernels::kTreeNanFirst : 0), 0};
+    return true;
+}
+
+// Op has build() (see TreeEnsemble) and fast_params(), which says no when the kernel cannot do what it asks.
+template <class Op>
+struct TreeFast {
+    static bool accepts(const PlanContext& c) {
+        if (c.input(0).dtype != DType::kFloat || c.input(0).shape.elements() == 0) return false;
+        TreePlanMemory memory;
+        Forest forest;
+        TreeFastSetup setup;
+        if (!Op::build(c, memory.allocator(), c.input(0).shape.back(), &forest).ok()) return false;
+        if (!Op::fast_params(c, forest, &setup)) return false;
+        if (setup.transform > PostTransform::kLogistic || (setup.vote.binary && setup.vote.single > 1)) return false;
+        for (const TreeNode& n : forest.nodes) {
+            kernels::FastTreeNode fast;
+            uint32_t first, second;
+            if (n.mode != TreeNode::kLeaf && !fast_tree_node(n, &fast, &first, &second)) return false;
+        }
+        return std::ranges::all_of(
+            forest.weights, [](const TreeWeight& w) { return double{static_cast<float>(w.weight)} == w.weight; });
+    }
+
+    static Status plan(PlanContext& c) {
+        TreePlanMemory memory;
+        Forest forest;
+        TreeFastSetup setup;
+        Rows rows;
+        COFFER_TRY(rows_of(c, c.input(0).shape, &rows));
+        COFFER_TRY(Op::build(c, memory.allocator(), rows.width, &forest));
+        if (!Op::fast_params(c, forest, &setup)) return c.fail("not a forest the kernel can run");
+        const auto size = [](int64_t n) { return static_cast<size_t>(n); };
+
+        std::vector<kernels::FastTreeNode> nodes;
+        std::vector<uint32_t> roots, leaf{0};
+        std::vector<kernels::FastTreeWeight> weights;
+        for (uint32_t root : forest.roots) {
+            roots.push_back(static_cast<uint32_t>(nodes.size()));
+            nodes.emplace_back();
+            // Depth first, by hand: (place in `nodes`, node of the forest).
+            std::vector<std::pair<uint32_t, uint32_t>> open{{roots.back(), root}};
+            while (!open.empty()) {
+                const auto [place, from] = open.back();
+                open.pop_back();
+                const TreeNode& n = forest.nodes[from];
+                if (n.mode == TreeNode::kLeaf) {
+                    nodes[place] = {0, kernels::kTreeLeaf, static_cast<uint32_t>(leaf.size() - 1)};
+                    for (const TreeWeight& w : forest.weights.subspan(n.yes, n.no - n.yes)) {
+                        weights.push_back({w.target, static_cast<float>(w.weight)});
+                    }
+                    leaf.push_back(static_cast<uint32_t>(weights.size()));
+                    continue;
+                }
+                uint32_t first, second;
+                kernels::FastTreeNode fast;
+                if (!fast_tree_node(n, &fast, &first, &second)) return c.fail("not a forest the kernel can run");
+                fast.child = static_cast<uint32_t>(nodes.size());
+                nodes[place] = fast;
+                nodes.resize(nodes.size() + 2);
+                open.emplace_back(fast.child + 1, second);
+                open.emplace_back(fast.child, first);
+            }
+        }
+        kernels::TreeParams p{};
+        p.nodes = keep(c, nodes);
+        p.roots = keep(c, roots);
+        p.leaf = keep(c, leaf);
+        p.weights = keep(c, weights);
+        p.base = setup.base.empty() ? nullptr : keep(c, setup.base);
+        p.labels = keep(c, std::vector<int64_t>(setup.labels.begin(), setup.labels.end()));
+        p.trees = roots.size();
+        p.rows = size(rows.count);
+        p.width = size(rows.width);
+        p.targets = size(setup.targets);
+        p.average = setup.average;
+        p.transform = static_cast<uint8_t>(setup.transform);
+        p.binary = setup.vote.binary;
+        p.second = static_cast<uint8_t>(setup.vote.second);
+        p.single = setup.vote.single;
+        p.threshold = setup.vote.threshold;
+        const Operand workspace = Operand::workspace(c.workspace(p.rows * p.targets * sizeof(double)));
+        const auto out = [&](size_t i) { return c.has_output(i) ? Operand::output(i) : Operand::at(nullptr); };
+        const bool classifier = Op::facts.max_outputs == 2;
+        const Operand operands[] = {Operand::input(0), classifier ? out(0) : Operand::at(nullptr),
+                                    classifier ? out(1) : out(0), workspace};
+        c.step(c.kernel(0), c.params(p), operands, (p.rows + kernels::kTreeRows - 1) / kernels::kTreeRows,
+               static_cast<double>(p.trees * kernels::kTreeRows) * 30);
+        return {};
+    }
+    static constexpr Variant variants[] = {{"forest_f32", &accepts, &plan}};
+    template <class Arch>
+    static constexpr kernels::KernelFn kernels[] = {&kernels::tree_rows<Arch>};
+
+ private:
+    // A copy that lives as long as the plan.
+    template <class T>
+    static const T* keep(PlanContext& c, const std::vector<T>& values) {
+        auto* copy = static_cast<T*>(c.allocate_params(std::max<size_t>(1, values.size() * sizeof(T)), alignof(T)));
+        std::copy(values.begin(), values.end(), copy);
+        return copy;
+    }
+};
+
+}  // namespace coffer::ops::ml
