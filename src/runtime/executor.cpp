@@ -101,6 +101,7 @@ Status Executor::build(Stage& stage) {
     request.graphs = graphs_;
     request.scratch = &scratch_;
     request.arch = context_->arch;
+    request.allocator = context_->allocator;
     request.max_arena_bytes = context_->max_memory;
     COFFER_TRY_ASSIGN(stage.plan, make_plan(request));
     stage.own_outputs.resize(graph_.outputs.size());

@@ -29,6 +29,7 @@ struct ExecutionContext {
     WeightStore* weights = nullptr;
     Parallel* parallel = nullptr;  // nullptr: the calling thread
     kernels::ArchId arch = kernels::ArchId::kBaseline;
+    Allocator allocator;
     uint64_t max_memory = ~uint64_t{0};
     size_t max_plans = 8;
     bool debug_names = false;

@@ -554,7 +554,7 @@ Status Planner::finish() {
                      r_.max_arena_bytes);
     }
     if (plan_->arena_bytes > 0) {
-        COFFER_TRY_ASSIGN(plan_->arena, os::Pages::allocate(plan_->arena_bytes, os::Pages::kPlain));
+        COFFER_TRY_ASSIGN(plan_->arena, Arena::allocate(plan_->arena_bytes, r_.allocator));
     }
 
     const auto place = [&](uint32_t phys, const void* pointer) {

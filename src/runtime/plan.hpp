@@ -7,6 +7,7 @@
 
 #include "coffer/kernels/arch.hpp"
 #include "runtime/analysis.hpp"
+#include "runtime/arena.hpp"
 #include "runtime/weights.hpp"
 
 namespace coffer::runtime {
@@ -39,7 +40,7 @@ struct Plan {
     std::vector<void*> operands;
     std::vector<Fixup> fixups;
     size_t arena_bytes = 0;
-    os::Pages arena;
+    Arena arena;
     std::vector<std::unique_ptr<std::byte[]>> params;
     std::vector<Tensor> tensors;  // constants made by the planner: folded values, re-laid-out constants
     std::vector<std::unique_ptr<graph::Node>> layout_nodes;
@@ -81,6 +82,7 @@ struct PlanRequest {
     GraphRunner* graphs = nullptr;
     Scratch* scratch = nullptr;
     kernels::ArchId arch = kernels::ArchId::kBaseline;
+    Allocator allocator;
     uint64_t max_arena_bytes = ~uint64_t{0};
 };
 

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Runner>> Runner::create(std::shared_ptr<const Model> mode
     c.arch = kernels::chosen();
     c.max_memory = runner->model_->options().max_memory;
     c.debug_names = runner->model_->options().debug_names;
+    c.allocator = options.allocator;
     c.cancel = &runner->cancel_;
     c.profile = options.profile ? &runner->profile_ : nullptr;
     runner->executors_ = std::make_unique<Executors>(&c);

@@ -15,6 +15,7 @@ struct RunnerOptions {
     CallerParallel::Function parallel_for = nullptr;  // instead of own threads
     void* parallel_user = nullptr;
     bool profile = false;
+    Allocator allocator;  // for activations
 };
 
 class Runner {
@@ -28,6 +29,7 @@ class Runner {
     // `i` counts Model::inputs(). The Value may borrow its bytes until the run returns. Refused when its type,
     // rank or a fixed dim is not the declared one.
     Status bind_input(size_t i, Value value);
+    bool is_bound(size_t i) const { return given_[model_->inputs()[i]]; }
     // Dense memory of the type and shape that will come out; data == nullptr leaves it to the runner.
     void bind_output(size_t i, const TensorView& buffer) { buffers_[model_->outputs()[i]] = buffer; }
     // Forgets all bound inputs and outputs.

@@ -1,0 +1,179 @@
+// Keyrings and policies.
+#include "capi/handles.hpp"
+#include "trust/key_file.hpp"
+
+using namespace coffer;
+using capi::given;
+using capi::guard;
+
+namespace {
+
+// Sets one field of a policy.
+template <class F>
+coffer_status set(coffer_policy* policy, coffer_error* error, F&& change) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(policy, "policy"));
+        return change(policy->policy);
+    });
+}
+
+}  // namespace
+
+extern "C" {
+
+coffer_status coffer_keyring_new(coffer_keyring** keyring, coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        *keyring = nullptr;
+        *keyring = new coffer_keyring;
+        return {};
+    });
+}
+void coffer_keyring_free(coffer_keyring** keyring) noexcept {
+    if (!keyring) return;
+    delete *keyring;
+    *keyring = nullptr;
+}
+
+coffer_status coffer_keyring_add_file(coffer_keyring* keyring, const char* path, coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(path, "path"));
+        return trust::load_keys(keyring->keyring, path);
+    });
+}
+coffer_status coffer_keyring_add_identity(coffer_keyring* keyring, const char* text, size_t size,
+                                          coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(text, "text"));
+        return trust::add_keys(keyring->keyring, as_bytes({text, size}));
+    });
+}
+coffer_status coffer_keyring_add_raw(coffer_keyring* keyring, const void* key, size_t size,
+                                     coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(key, "key"));
+        return trust::add_raw_key(keyring->keyring, {static_cast<const std::byte*>(key), size});
+    });
+}
+coffer_status coffer_keyring_add_password(coffer_keyring* keyring, const char* password, size_t size,
+                                          coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(password, "password"));
+        COFFER_TRY_ASSIGN(crypto::SecretBytes secret, crypto::SecretBytes::copy_of(as_bytes({password, size})));
+        keyring->keyring.set_password(std::move(secret));
+        return {};
+    });
+}
+coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_provider provider, void* user,
+                                          coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(reinterpret_cast<const void*>(provider), "provider"));
+        keyring->keyring.add_provider([provider, user](const trust::SlotView& view) -> Result<crypto::SecretBytes> {
+            const coffer_slot slot{sizeof slot, view.kind, reinterpret_cast<const uint8_t*>(view.slot_id.data()),
+                                   reinterpret_cast<const uint8_t*>(view.content_id.data()), view.body.data(),
+                                   view.body.size()};
+            COFFER_TRY_ASSIGN(crypto::SecretBytes key, crypto::SecretBytes::create(32));
+            if (provider(user, &slot, reinterpret_cast<uint8_t*>(key.mutable_bytes().data())) == 1) return key;
+            return coffer::error(Code::kAuth, Detail::kNoRecipient, "the key provider does not have this key");
+        });
+        return {};
+    });
+}
+
+coffer_status coffer_policy_new(coffer_policy** policy, coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(policy, "policy"));
+        *policy = nullptr;
+        *policy = new coffer_policy;
+        return {};
+    });
+}
+void coffer_policy_free(coffer_policy** policy) noexcept {
+    if (!policy) return;
+    delete *policy;
+    *policy = nullptr;
+}
+
+coffer_status coffer_policy_add_signer_pem(coffer_policy* policy, const char* pem, size_t size,
+                                           coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(pem, "pem"));
+        return p.add_signer_pem({pem, size});
+    });
+}
+coffer_status coffer_policy_add_signer_file(coffer_policy* policy, const char* path, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(path, "path"));
+        COFFER_TRY_ASSIGN(const trust::Signer signer, trust::load_signer(path));
+        return p.add_signer(signer);
+    });
+}
+coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        if (signers < 1 || signers > p.caps.signatures) {
+            return coffer::error(Code::kInvalidArgument, "threshold ", signers, " is not between 1 and ", p.caps.signatures);
+        }
+        p.threshold = signers;
+        return {};
+    });
+}
+coffer_status coffer_policy_set_model(coffer_policy* policy, const char* name, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(name, "name"));
+        return p.expect_model(name);
+    });
+}
+coffer_status coffer_policy_set_min_version(coffer_policy* policy, uint64_t version, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        p.min_version = version;
+        return {};
+    });
+}
+coffer_status coffer_policy_set_integrity(coffer_policy* policy, coffer_integrity integrity,
+                                          coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        if (integrity != COFFER_INTEGRITY_FULL && integrity != COFFER_INTEGRITY_AEAD_ONLY) {
+            return coffer::error(Code::kInvalidArgument, "integrity ", static_cast<int>(integrity), " is not known");
+        }
+        p.integrity = integrity == COFFER_INTEGRITY_FULL ? trust::Integrity::kFull : trust::Integrity::kAeadOnly;
+        return {};
+    });
+}
+coffer_status coffer_policy_set_max_memory(coffer_policy* policy, uint64_t bytes, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        p.caps.max_memory = bytes;
+        return {};
+    });
+}
+coffer_status coffer_policy_set_max_scrypt_log_n(coffer_policy* policy, uint32_t log_n, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        if (log_n < 14 || log_n > 20) return coffer::error(Code::kInvalidArgument, "scrypt logN ", log_n, " is not between 14 and 20");
+        p.caps.scrypt_log_n = log_n;
+        return {};
+    });
+}
+coffer_status coffer_policy_allow_unprotected(coffer_policy* policy, int allow, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        p.allow_unprotected = allow != 0;
+        return {};
+    });
+}
+coffer_status coffer_policy_allow_unsigned(coffer_policy* policy, int allow, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        p.allow_unsigned = allow != 0;
+        return {};
+    });
+}
+coffer_status coffer_policy_set_debug_names(coffer_policy* policy, int show, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        p.debug_names = show != 0;
+        return {};
+    });
+}
+
+}  // extern "C"

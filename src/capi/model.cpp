@@ -1,0 +1,129 @@
+// Models: opening and facts.
+#include "capi/handles.hpp"
+#include "coffer/kernels/dispatch.hpp"
+
+using namespace coffer;
+using capi::given;
+using capi::guard;
+
+namespace {
+
+coffer_status open(coffer_model** model, container::Source source, const coffer_keyring* keyring,
+                   const coffer_policy* policy, const coffer_open_options* given_options, coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(model, "model"));
+        *model = nullptr;
+        COFFER_TRY(given(policy, "policy"));
+        COFFER_TRY_ASSIGN(const coffer_open_options options,
+                          capi::options_of(given_options, coffer_open_options COFFER_OPEN_OPTIONS_INIT));
+        const unsigned threads = options.threads == 0 ? os::cpu_count() : options.threads;
+        std::unique_ptr<runtime::Parallel> parallel;
+        if (options.parallel_for) {
+            parallel = std::make_unique<runtime::CallerParallel>(options.parallel_for, options.parallel_user, threads);
+        } else if (threads > 1) {
+            parallel = std::make_unique<runtime::ThreadPool>(threads);
+        }
+        const trust::Keyring none;
+        runtime::LoadOptions load;
+        load.parallel = parallel.get();
+        COFFER_TRY_ASSIGN(runtime::Loaded loaded,
+                          runtime::load(std::move(source), policy->policy, keyring ? keyring->keyring : none, load));
+        *model = new coffer_model{std::move(loaded.model)};
+        return {};
+    });
+}
+
+}  // namespace
+
+extern "C" {
+
+const char* coffer_version(void) noexcept { return "0.1.0"; }
+const char* coffer_status_name(coffer_status status) noexcept { return code_name(static_cast<Code>(status)); }
+const char* coffer_detail_name(int32_t detail) noexcept { return detail_name(static_cast<Detail>(detail)); }
+const char* coffer_arch(void) noexcept { return kernels::arch_name(kernels::chosen()); }
+
+coffer_status coffer_model_open_path(coffer_model** model, const char* path, const coffer_keyring* keyring,
+                                     const coffer_policy* policy, const coffer_open_options* options,
+                                     coffer_error* error) noexcept {
+    if (!path) return guard(error, [] { return given(nullptr, "path"); });
+    return open(model, container::Source::file(path), keyring, policy, options, error);
+}
+coffer_status coffer_model_open_memory(coffer_model** model, const void* data, size_t size,
+                                       const coffer_keyring* keyring, const coffer_policy* policy,
+                                       const coffer_open_options* options, coffer_error* error) noexcept {
+    if (!data) return guard(error, [] { return given(nullptr, "data"); });
+    const Bytes bytes(static_cast<const std::byte*>(data), size);
+    return open(model, container::Source::memory(bytes), keyring, policy, options, error);
+}
+coffer_status coffer_model_open_reader(coffer_model** model, const coffer_reader* reader,
+                                       const coffer_keyring* keyring, const coffer_policy* policy,
+                                       const coffer_open_options* options, coffer_error* error) noexcept {
+    if (!reader || !reader->read_at) return guard(error, [] { return given(nullptr, "reader"); });
+    const coffer_reader copy = *reader;
+    container::ReaderCallbacks callbacks;
+    callbacks.size = [copy]() -> Result<uint64_t> { return copy.size; };
+    callbacks.read_at = [copy](uint64_t offset, MutableBytes dst) -> Status {
+        if (copy.read_at(copy.user, offset, dst.data(), dst.size()) == 1) return {};
+        return coffer::error(Code::kIo, Detail::kIo, "the reader failed at offset ", offset, " for ", dst.size(), " bytes");
+    };
+    return open(model, container::Source::reader(std::move(callbacks)), keyring, policy, options, error);
+}
+void coffer_model_free(coffer_model** model) noexcept {
+    if (!model) return;
+    delete *model;
+    *model = nullptr;
+}
+
+const char* coffer_model_name(const coffer_model* model) noexcept { return model ? model->model->graph().name.c_str() : ""; }
+uint64_t coffer_model_version(const coffer_model* model) noexcept { return model ? model->model->graph().version : 0; }
+size_t coffer_model_input_count(const coffer_model* model) noexcept { return model ? model->model->inputs().size() : 0; }
+size_t coffer_model_output_count(const coffer_model* model) noexcept { return model ? model->model->outputs().size() : 0; }
+
+coffer_status coffer_model_input(coffer_value_info* info, const coffer_model* model, size_t index,
+                                 coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(info, "info"));
+        COFFER_TRY(given(model, "model"));
+        const size_t count = model->model->inputs().size();
+        if (index >= count) return coffer::error(Code::kInvalidArgument, "input ", index, " of ", count);
+        capi::describe(model->model->input(index), info);
+        return {};
+    });
+}
+coffer_status coffer_model_output(coffer_value_info* info, const coffer_model* model, size_t index,
+                                  coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(info, "info"));
+        COFFER_TRY(given(model, "model"));
+        const size_t count = model->model->outputs().size();
+        if (index >= count) return coffer::error(Code::kInvalidArgument, "output ", index, " of ", count);
+        capi::describe(model->model->output(index), info);
+        return {};
+    });
+}
+
+const char* coffer_model_metadata(const coffer_model* model, const char* key) noexcept {
+    if (!model || !key) return nullptr;
+    for (const auto& [name, text] : model->model->graph().metadata) {
+        if (name == key) return text.c_str();
+    }
+    return nullptr;
+}
+coffer_status coffer_model_blob(const void** data, size_t* size, const coffer_model* model, const char* name,
+                                coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(data, "data"));
+        COFFER_TRY(given(size, "size"));
+        COFFER_TRY(given(model, "model"));
+        COFFER_TRY(given(name, "name"));
+        for (const graph::Blob& blob : model->model->graph().blobs) {
+            if (blob.name != name) continue;
+            *data = blob.bytes.data();
+            *size = blob.bytes.size();
+            return {};
+        }
+        return coffer::error(Code::kInvalidArgument, "the model has no attachment '", name, "'");
+    });
+}
+
+}  // extern "C"

@@ -1,0 +1,56 @@
+// Memory for activations: our own pages, or the caller's allocator.
+#pragma once
+
+#include <utility>
+
+#include "coffer/base/os.hpp"
+
+namespace coffer::runtime {
+
+// As coffer_allocator. Without `allocate`, own pages.
+struct Allocator {
+    void* (*allocate)(void* user, size_t size) = nullptr;
+    void (*release)(void* user, void* memory, size_t size) = nullptr;
+    void* user = nullptr;
+};
+
+class Arena {
+   public:
+    static Result<Arena> allocate(size_t size, const Allocator& allocator) {
+        Arena arena;
+        if (!allocator.allocate) {
+            COFFER_TRY_ASSIGN(arena.pages_, os::Pages::allocate(size, os::Pages::kPlain));
+            arena.data_ = arena.pages_.data();
+            return arena;
+        }
+        arena.allocator_ = allocator;
+        arena.size_ = size;
+        arena.data_ = static_cast<std::byte*>(allocator.allocate(allocator.user, size));
+        if (!arena.data_) return error(Code::kOutOfMemory, "the caller's allocator has no ", size, " bytes");
+        return arena;
+    }
+    Arena() = default;
+    Arena(Arena&& other) noexcept { *this = std::move(other); }
+    Arena& operator=(Arena&& other) noexcept {
+        std::swap(data_, other.data_);
+        std::swap(size_, other.size_);
+        std::swap(allocator_, other.allocator_);
+        std::swap(pages_, other.pages_);
+        return *this;
+    }
+    ~Arena() {
+        if (!allocator_.allocate || !data_) return;
+        os::wipe(data_, size_);
+        allocator_.release(allocator_.user, data_, size_);
+    }
+
+    std::byte* data() const { return data_; }
+
+   private:
+    std::byte* data_ = nullptr;
+    size_t size_ = 0;
+    Allocator allocator_;
+    os::Pages pages_;
+};
+
+}  // namespace coffer::runtime
