@@ -16,6 +16,15 @@ const SlotKind* find_slot_kind(uint16_t kind) {
     return it == slot_kinds().end() ? nullptr : *it;
 }
 
+std::vector<std::byte> join(std::initializer_list<Bytes> fields) {
+    size_t size = 0;
+    for (Bytes field : fields) size += field.size();
+    std::vector<std::byte> out(size);
+    auto end = out.begin();
+    for (Bytes field : fields) end = std::ranges::copy(field, end).out;
+    return out;
+}
+
 Result<CommittedKey> CommittedKey::derive(Bytes salt, Bytes key_material, const trust::SlotView& slot) {
     COFFER_TRY_ASSIGN(const crypto::SecretBytes prk, crypto::hkdf_extract(salt, {key_material}));
     COFFER_TRY_ASSIGN(const crypto::SecretBytes both, crypto::hkdf_expand(prk.bytes(), {slot.context}, 64));

@@ -21,6 +21,9 @@ extern const SlotKind kClearSlot, kRawSlot, kX25519Slot, kScryptSlot;
 std::span<const SlotKind* const> slot_kinds();  // in the order they are tried
 const SlotKind* find_slot_kind(uint16_t kind);  // nullptr: unknown
 
+// The fields of a slot's body, one after the other.
+std::vector<std::byte> join(std::initializer_list<Bytes> fields);
+
 // Kinds 1 and 3 share this: wrap 32 || commit 32 = HKDF(salt, key material, info = S), and the file key under
 // wrap with AAD S (5.7.1).
 struct CommittedKey {

@@ -37,12 +37,7 @@ Result<Recipient> raw_key_recipient(Bytes kek) {
             COFFER_TRY_ASSIGN(const auto salt, crypto::random_array<32>());
             COFFER_TRY_ASSIGN(const CommittedKey key, CommittedKey::derive(salt, shared->key.bytes(), slot));
             COFFER_TRY_ASSIGN(const auto sealed, seal_dek(key, slot, dek));
-            Writer w;
-            w.put(shared->id);
-            w.put(salt);
-            w.put(key.commit);
-            w.put(sealed);
-            return w.take();
+            return join({shared->id, salt, key.commit, sealed});
         }};
 }
 

@@ -55,12 +55,7 @@ Result<Recipient> password_recipient(Bytes password, unsigned log_n) {
                          COFFER_TRY_ASSIGN(const auto salt, crypto::random_array<kSaltSize>());
                          COFFER_TRY_ASSIGN(const CommittedKey key, derive(shared->bytes(), salt, log_n, slot));
                          COFFER_TRY_ASSIGN(const auto sealed, seal_dek(key, slot, dek));
-                         Writer w;
-                         w.put(salt);
-                         w.put(std::array{static_cast<std::byte>(log_n)});
-                         w.put(key.commit);
-                         w.put(sealed);
-                         return w.take();
+                         return join({salt, std::array{static_cast<std::byte>(log_n)}, key.commit, sealed});
                      }};
 }
 

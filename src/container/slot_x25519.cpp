@@ -47,11 +47,7 @@ Recipient x25519_recipient(const crypto::X25519Public& key) {
     return {kX25519Slot.kind, [key](const trust::SlotView& slot, Bytes dek) -> Result<std::vector<std::byte>> {
                 COFFER_TRY_ASSIGN(const auto sealed, crypto::hpke_seal(slot.suite, key, slot.context, {}, dek));
                 COFFER_TRY_ASSIGN(const Hint hint, hint_of(sealed.enc, key));
-                Writer w;
-                w.put(hint);
-                w.put(sealed.enc);
-                w.put(sealed.ciphertext);
-                return w.take();
+                return join({hint, sealed.enc, sealed.ciphertext});
             }};
 }
 
