@@ -602,14 +602,18 @@ unsigned cpu_count() {
 }
 
 uint64_t memory_limit() {
-    const long pages = ::sysconf(_SC_PHYS_PAGES);
-    uint64_t limit = pages > 0 ? static_cast<uint64_t>(pages) * page_size() : std::numeric_limits<uint64_t>::max();
-    for_each_cgroup("memory", [&](const std::string& folder) {
-        auto text = read_small(folder + "/memory.max");
-        if (!text) text = read_small(folder + "/memory.limit_in_bytes");
-        if (const auto bytes = parse_number(text.value_or(""))) limit = std::min(limit, *bytes);
-    });
-    return limit;
+    static const uint64_t asked_once = [] {
+        const long pages = ::sysconf(_SC_PHYS_PAGES);
+        uint64_t limit = std::numeric_limits<uint64_t>::max();
+        if (pages > 0) limit = static_cast<uint64_t>(pages) * page_size();
+        for_each_cgroup("memory", [&](const std::string& folder) {
+            auto text = read_small(folder + "/memory.max");
+            if (!text) text = read_small(folder + "/memory.limit_in_bytes");
+            if (const auto bytes = parse_number(text.value_or(""))) limit = std::min(limit, *bytes);
+        });
+        return limit;
+    }();
+    return asked_once;
 }
 
 const char* environment(const char* name) {
