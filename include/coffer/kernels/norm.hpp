@@ -39,38 +39,50 @@ void for_each_batch(size_t n, const F& f) {
     }
 }
 
+// Mean and 1 / standard deviation of a run; with rms the mean counts as 0. The mean in float32 is off by up to
+// half a unit, much when the values are far from zero and close together: `rest` is what remains to take off,
+// known from the second pass.
 template <class Arch>
 struct RunMoments {
-    float mean, inverse;
+    float mean = 0, rest = 0, inverse;
 
-    // Of a run; with rms the mean counts as 0.
     RunMoments(const float* src, size_t n, float epsilon, bool rms) {
         using B = Batch<Arch, float>;
         const float scale = 1.0f / static_cast<float>(n);
-        mean = rms ? 0.0f : reduce_lanes<Arch, SumOf>(reduce_run<Arch, SumOf>(src, n, B(0.0f))) * scale;
-        float squares;
+        float variance;
         if (rms) {
-            squares = reduce_lanes<Arch, SumOf>(reduce_run<Arch, SumOfSquares>(src, n, B(0.0f)));
+            variance = reduce_lanes<Arch, SumOf>(reduce_run<Arch, SumOfSquares>(src, n, B(0.0f))) * scale;
         } else {
-            squares = squared_distances(src, n, mean);
+            mean = reduce_lanes<Arch, SumOf>(reduce_run<Arch, SumOf>(src, n, B(0.0f))) * scale;
+            float squares;
+            distances(src, n, &rest, &squares);
+            rest *= scale;
+            variance = squares * scale - rest * rest;
         }
-        inverse = 1.0f / __builtin_sqrtf(squares * scale + epsilon);
+        inverse = 1.0f / __builtin_sqrtf(variance + epsilon);
     }
 
  private:
-    static float squared_distances(const float* src, size_t n, float mean) {
+    // Sums of x - mean and of its square.
+    void distances(const float* src, size_t n, float* sum, float* squares) const {
         using B = Batch<Arch, float>;
         const B m(mean);
-        B a0(0.0f), a1(0.0f);
+        B s0(0.0f), s1(0.0f), q0(0.0f), q1(0.0f);
         size_t i = 0;
         for (; i + 2 * B::size <= n; i += 2 * B::size) {
             const B d0 = B::load_unaligned(src + i) - m, d1 = B::load_unaligned(src + i + B::size) - m;
-            a0 = fma(d0, d0, a0);
-            a1 = fma(d1, d1, a1);
+            s0 = s0 + d0;
+            s1 = s1 + d1;
+            q0 = fma(d0, d0, q0);
+            q1 = fma(d1, d1, q1);
         }
-        float rest = 0;
-        for (; i < n; ++i) rest += (src[i] - mean) * (src[i] - mean);
-        return reduce_lanes<Arch, SumOf>(a0 + a1) + rest;
+        *sum = reduce_lanes<Arch, SumOf>(s0 + s1);
+        *squares = reduce_lanes<Arch, SumOf>(q0 + q1);
+        for (; i < n; ++i) {
+            const float d = src[i] - mean;
+            *sum += d;
+            *squares += d * d;
+        }
     }
 };
 
@@ -102,20 +114,22 @@ bool row_norm_f32(const void* params, void* const* operands, size_t begin, size_
         }
         const RunMoments<Arch> m(src, p.n, p.epsilon, p.rms);
         for_each_batch<Arch>(p.n, [&](size_t i, auto load, auto store) {
-            const B y = (load(src + i) - B(m.mean)) * B(m.inverse);
+            const B y = fma(load(src + i) - B(m.mean), B(m.inverse), B(-m.rest * m.inverse));
             store(bias ? fma(y, load(scale + i), load(bias + i)) : y * load(scale + i), dst + i);
         });
-        if (means) means[r] = m.mean;
+        if (means) means[r] = m.mean + m.rest;
         if (inverses) inverses[r] = m.inverse;
     }
     return true;
 }
 
+// dst = (src - mean) * factor + shift
 template <class Arch>
-void affine_run(const float* src, float* dst, size_t n, float factor, float shift) {
+void affine_run(const float* src, float* dst, size_t n, float mean, float factor, float shift) {
     using B = Batch<Arch, float>;
-    for_each_batch<Arch>(
-        n, [&](size_t i, auto load, auto store) { store(fma(load(src + i), B(factor), B(shift)), dst + i); });
+    for_each_batch<Arch>(n, [&](size_t i, auto load, auto store) {
+        store(fma(load(src + i) - B(mean), B(factor), B(shift)), dst + i);
+    });
 }
 
 template <class Arch>
@@ -131,7 +145,8 @@ bool group_norm_f32(const void* params, void* const* operands, size_t begin, siz
         for (size_t k = 0; k < p.channels; ++k) {
             const size_t channel = g % p.groups * p.channels + k;
             const float factor = m.inverse * scale[channel];
-            affine_run<Arch>(src + k * p.inner, dst + k * p.inner, p.inner, factor, bias[channel] - m.mean * factor);
+            affine_run<Arch>(src + k * p.inner, dst + k * p.inner, p.inner, m.mean, factor,
+                             bias[channel] - m.rest * factor);
         }
     }
     return true;
@@ -164,7 +179,7 @@ bool channel_affine_f32(const void* params, void* const* operands, size_t begin,
                 store(fma(load(src + i), load(factors + i), load(shifts + i)), dst + i);
             });
         } else {
-            affine_run<Arch>(src, dst, n, factors[r % p.channels], shifts[r % p.channels]);
+            affine_run<Arch>(src, dst, n, 0, factors[r % p.channels], shifts[r % p.channels]);
         }
     }
     return true;

@@ -27,6 +27,7 @@ constexpr Facts softmax_facts(const char* name) {
             .max_outputs = 1,
             .attrs = kSoftmaxAttrs,
             .layout = LayoutRule::kAxis,
+            .atol = 5e-6,
             .inplace_input = 0};
 }
 
