@@ -7,14 +7,19 @@
 
 namespace coffer::kernels {
 
-// Operands: x, y.
+// Operands: x, y. Units are kQuantizeBlock bytes of x.
 template <class Arch>
 bool qtable(const void* params, void* const* operands, size_t begin, size_t end) {
     const auto& p = *static_cast<const QTableParams*>(params);
     const auto* src = static_cast<const uint8_t*>(operands[0]);
-    auto* dst = static_cast<uint8_t*>(operands[1]);
-    const size_t last = end * kQuantizeBlock < p.count ? end * kQuantizeBlock : p.count;
-    for (size_t i = begin * kQuantizeBlock; i < last; ++i) dst[i] = p.table[src[i]];
+    auto* dst = static_cast<uint8_t*>(operands[1]) + p.dst_offset;
+    const size_t count = p.runs * p.length;
+    const size_t last = end * kQuantizeBlock < count ? end * kQuantizeBlock : count;
+    for (size_t i = begin * kQuantizeBlock; i < last;) {
+        const size_t run = i / p.length, stop = (run + 1) * p.length < last ? (run + 1) * p.length : last;
+        uint8_t* out = dst + run * p.dst_stride - run * p.length;
+        for (; i < stop; ++i) out[i] = p.table[src[i]];
+    }
     return true;
 }
 

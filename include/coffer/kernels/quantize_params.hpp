@@ -35,9 +35,9 @@ struct QPrepareParams {
     int32_t shift;     // added to the zero point: see qgemm_layout.hpp
 };
 
-// 256 results of a function of one byte.
+// 256 results of a function of one byte, for `runs` runs of `length` bytes; run r goes to dst + r * dst_stride.
 struct QTableParams {
-    size_t count;
+    size_t runs, length, dst_stride, dst_offset;
     uint8_t table[256];
 };
 

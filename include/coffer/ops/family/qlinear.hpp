@@ -21,6 +21,7 @@ struct QRoles {
     int x = 0, x_scale = -1, x_zero = -1, w = 1, w_scale = -1, w_zero = -1, y_scale = -1, y_zero = -1, bias = -1,
         table = -1;
     bool w_transposed = false;  // matrix product: w is (N, K)
+    bool x_transposed = false;  // x is (K, M)
     bool activation = false;    // the op has attributes activation and activation_params
     float alpha = 1;            // factor of x_scale
 };

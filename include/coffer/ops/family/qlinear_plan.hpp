@@ -428,7 +428,7 @@ class QPlanner {
 
 inline bool q_matmul_accepts(const PlanContext& c, const QRoles& r) {
     const Shape& w = c.input(static_cast<size_t>(r.w)).shape;
-    if (w.rank() != 2 || w[0] == 0 || w[1] == 0) return false;
+    if (w.rank() != 2 || w[0] == 0 || w[1] == 0 || r.x_transposed) return false;
     if (q_has(c, r.bias)) {
         const Shape& bias = c.input(static_cast<size_t>(r.bias)).shape;
         if (bias.rank() > 0 && bias.elements() != bias.back()) return false;  // differs from row to row

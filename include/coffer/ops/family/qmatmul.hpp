@@ -9,8 +9,8 @@ inline Status q_matmul_infer(InferContext& c, const QRoles& r, TypeSet data = kQ
                              TypeSet scale = types(DType::kFloat)) {
     COFFER_TRY(q_check_present(c, r));
     COFFER_TRY_ASSIGN(const MatMulShape s,
-                      MatMulShape::of(c, c.shape(static_cast<size_t>(r.x)), c.shape(static_cast<size_t>(r.w)), false,
-                                      r.w_transposed));
+                      MatMulShape::of(c, c.shape(static_cast<size_t>(r.x)), c.shape(static_cast<size_t>(r.w)),
+                                      r.x_transposed, r.w_transposed));
     COFFER_TRY_ASSIGN(const DType type, q_check(c, r, s.m, s.n, data, scale));
     if (q_has(c, r.bias)) {
         const Shape& bias = c.shape(static_cast<size_t>(r.bias));
@@ -26,7 +26,7 @@ inline Status q_matmul_infer(InferContext& c, const QRoles& r, TypeSet data = kQ
 inline Status q_matmul_reference(RunContext& c, const QRoles& r) {
     const TensorView& w = c.input(static_cast<size_t>(r.w));
     const QActivations x = QActivations::of(c, r);
-    COFFER_TRY_ASSIGN(const MatMulShape s, MatMulShape::of(c, x.x.shape, w.shape, false, r.w_transposed));
+    COFFER_TRY_ASSIGN(const MatMulShape s, MatMulShape::of(c, x.x.shape, w.shape, r.x_transposed, r.w_transposed));
     COFFER_TRY_ASSIGN(const QFinish finish, QFinish::of(c, r));
     for (int64_t batch = 0; batch < s.batch.elements(); ++batch) {
         const int64_t x0 = broadcast_matrix(s.a_batch, s.batch, batch) * s.m * s.k;
@@ -38,7 +38,8 @@ inline Status q_matmul_reference(RunContext& c, const QRoles& r) {
                 double sum = 0;
                 for (int64_t k = 0; k < s.k; ++k) {
                     const int64_t at = r.w_transposed ? column * s.k + k : k * s.n + column;
-                    sum += (x.value(x0 + row * s.k + k) - x_zero) * (load_double(w, w0 + at) - w_zero);
+                    const int64_t from = r.x_transposed ? k * s.m + row : row * s.k + k;
+                    sum += (x.value(x0 + from) - x_zero) * (load_double(w, w0 + at) - w_zero);
                 }
                 finish(c, (batch * s.m + row) * s.n + column, sum, row, column, x.scale_of(c, r, row));
             }
