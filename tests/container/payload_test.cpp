@@ -1,0 +1,93 @@
+// Chunks: opened once each, only those that are asked for, and never after a failure.
+#include <algorithm>
+#include <map>
+
+#include "container/payload.hpp"
+#include "fixture.hpp"
+
+namespace coffer::container::test {
+namespace {
+
+// An unprotected file shows its key, so its payload can be opened piece by piece.
+struct Pieces {
+    FileBytes file;
+    Header header;
+    std::map<uint64_t, int> reads;  // of the payload, by chunk
+    std::shared_ptr<Payload> payload;
+    OpenOptions serial;
+
+    explicit Pieces(size_t damaged_chunk = SIZE_MAX) {
+        WriteOptions options;
+        options.unprotected = true;
+        options.chunk_log2 = kMinChunkLog2;
+        file = pack(model_with_bytes(10 * 16'384 - 64 - 1000), options);
+        header = inspect(Source::memory(file))->header;
+        if (damaged_chunk != SIZE_MAX) file[header.payload_off + damaged_chunk * header.chunk_size()] ^= std::byte{1};
+        Source source =
+            Source::reader({[&]() -> Result<uint64_t> { return file.size(); },
+                            [&](uint64_t offset, MutableBytes dst) -> Status {
+                                std::memcpy(dst.data(), file.data() + offset, dst.size());
+                                if (offset < header.payload_off) return {};
+                                const uint64_t first = (offset - header.payload_off) / header.chunk_size();
+                                const uint64_t n = (dst.size() + header.chunk_size() - 1) / header.chunk_size();
+                                for (uint64_t i = first; i < first + n; ++i) ++reads[i];
+                                return {};
+                            }});
+        REQUIRE(source.open().ok());
+        const Bytes dek = Bytes(file).subspan(header.body_len + kSlotsHead + kSlotHead, kDekSize);
+        const Schedule schedule = Schedule::create(header, dek).value();
+        Payload::Setup setup{source, header, read_table(source, header).value(), schedule.payload().value()};
+        payload = Payload::create(std::move(setup)).value();
+    }
+    Status load(uint64_t offset, uint64_t nbytes) { return payload->load(offset, nbytes, serial.parallel); }
+};
+
+}  // namespace
+
+TEST_CASE("a range opens its chunks and no others, each once") {
+    Pieces p;
+    REQUIRE(p.header.n_chunks == 10);
+    REQUIRE(p.load(3 * 16'384 + 5, 16'384).ok());
+    CHECK(p.reads == std::map<uint64_t, int>{{3, 1}, {4, 1}});
+    const Tensor big = model_with_bytes(10 * 16'384 - 64 - 1000).constants[1].tensor;
+    CHECK(std::ranges::equal(p.payload->bytes().subspan(4 * 16'384, 100), big.bytes().subspan(4 * 16'384 - 64, 100)));
+    REQUIRE(p.load(0, 0).ok());
+    REQUIRE(p.load(4 * 16'384, 1).ok());
+    CHECK(p.reads.size() == 2);
+    REQUIRE(p.load(2 * 16'384 + 16'383, 3 * 16'384).ok());
+    CHECK(p.reads == std::map<uint64_t, int>{{2, 1}, {3, 1}, {4, 1}, {5, 1}});
+    REQUIRE(p.load(0, p.header.payload_len).ok());
+    CHECK(p.reads.size() == 10);
+    CHECK(std::ranges::all_of(p.reads, [](const auto& read) { return read.second == 1; }));
+    CHECK(std::ranges::equal(p.payload->bytes().subspan(64), big.bytes()));
+    CHECK(!p.load(p.header.payload_len, 1).ok());
+    CHECK(!p.load(1, p.header.payload_len).ok());
+}
+
+TEST_CASE("after a failure everything is wiped and stays closed") {
+    Pieces p(7);
+    REQUIRE(p.load(0, 16'384).ok());
+    CHECK(!std::ranges::all_of(p.payload->bytes().first(16'384), [](std::byte b) { return b == std::byte{0}; }));
+    const Status failed = p.load(7 * 16'384, 1);
+    REQUIRE(!failed.ok());
+    CHECK(Status(p.load(0, 1)).error().detail() == Detail::kTree);
+    CHECK(all_zero(p.payload->bytes()));
+    const auto reads = p.reads;
+    CHECK(!p.load(9 * 16'384, 1).ok());
+    CHECK(p.reads == reads);
+}
+
+TEST_CASE("a chunk is sealed once") {
+    Pieces p;
+    Header h = p.header;
+    const Schedule schedule = Schedule::create(h, FileBytes(32)).value();
+    ChunkSealer sealer = ChunkSealer::create(h, schedule.payload().value()).value();
+    Table table(h.n_chunks);
+    FileBytes chunk(h.chunk_size());
+    REQUIRE(sealer.seal(0, chunk, table).ok());
+    CHECK(sealer.seal(0, chunk, table).error().code() == Code::kInternal);
+    CHECK(sealer.seal(h.n_chunks, chunk, table).error().code() == Code::kInternal);
+    CHECK(sealer.seal(1, chunk, table).ok());
+}
+
+}  // namespace coffer::container::test
