@@ -272,3 +272,10 @@ TEST_CASE("attributes without a type are known by their field") {
     CHECK(attr<int64_t>(m.graphs[0].nodes[0], "a") == 5);
     CHECK(attr<std::string>(m.graphs[0].nodes[0], "b") == "s");
 }
+
+TEST_CASE("the type attribute of Optional is the element type of an empty one") {
+    const Pb type = Pb().message(4, Pb().message(1, Pb().message(1, Pb().number(1, 7))));
+    const Pb n = node("Optional", {}, {"y"}, {Pb().text(1, "type").message(14, type).number(20, 13)});
+    const graph::Model m = imported(model(graph_pb({n}, {kX}, {name_only("y")})));
+    CHECK(attr<int64_t>(m.graphs[0].nodes[0], "dtype") == 7);
+}

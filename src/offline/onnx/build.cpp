@@ -325,10 +325,9 @@ class ModelBuilder {
         return subgraphs.empty() ? Status() : add_subgraphs(scope, subgraphs, out);
     }
 
-    // A TypeProto attribute (Optional's `type`) as two ints: what kind, and of which elements.
+    // Optional's `type`: the op wants to know the elements of an optional that is empty.
     static void set_type(graph::Node& node, const graph::Type& type) {
-        node.set("type_kind", static_cast<int64_t>(type.kind));
-        node.set("type_dtype", static_cast<int64_t>(type.dtype));
+        if (type.dtype != DType::kUndefined) node.set("dtype", static_cast<int64_t>(type.dtype));
     }
 
     // All subgraphs of a node take the same captures in the same order, so that the node's inputs fit each.
