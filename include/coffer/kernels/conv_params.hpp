@@ -15,16 +15,19 @@ struct ConvParams {
     size_t batch = 0, groups = 1;
     size_t channels = 0, group_channels = 0, outputs = 0, group_outputs = 0;
     Panels panels = {};  // of one group; row (tap, channel)
+    size_t rows = 1;     // output pixels a unit covers: block_rows()
     EpilogueParams epilogue = {};
 
     // Implicit product: rows of A are output pixels. With `joined` one tap is a whole kernel row, which lies
     // contiguous in memory; otherwise it is one kernel position.
     bool joined = false;
-    size_t taps = 0, tap_floats = 0;          // their number; contiguous floats each reads
+    bool gathered = false;            // joined, and so short that all taps of a slice are copied one after another
+    size_t merge = 1;                 // taps that are contiguous unless the window crosses the border
+    size_t taps = 0, tap_floats = 0;  // their number; contiguous floats each reads
     size_t slice_taps = 0, slice_floats = 0;  // how the depth is cut; one of the two is 1 or all
 
     constexpr size_t pixels() const { return batch * static_cast<size_t>(axes[0].out * axes[1].out * axes[2].out); }
-    constexpr size_t row_blocks() const { return (pixels() + kBlockRows - 1) / kBlockRows; }
+    constexpr size_t row_blocks() const { return (pixels() + rows - 1) / rows; }
     constexpr size_t panel_blocks() const { return (panels.count + kBlockPanels - 1) / kBlockPanels; }
 };
 

@@ -79,6 +79,11 @@ struct DepthwiseRow {
         }
     }
 
+    template <int kColumns>
+    void channels_of(ptrdiff_t column, size_t vectors, TapRange kw) const {
+        for (size_t v = 0; v < vectors; ++v) tile<kColumns, 1>(column, v, kw);
+    }
+
     // One column of the last, partial vector of channels.
     void ragged(ptrdiff_t column, size_t vector, TapRange kw) const {
         const ConvAxis &ad = p.axes[0], &ah = p.axes[1], &aw = p.axes[2];
@@ -120,13 +125,12 @@ struct DepthwiseRow {
         }
         if (inner < inner_end) {
             const TapRange kw(a, inner * a.stride - a.pad);  // all of them
-            for (size_t v = 0; v < vectors; ++v) {
-                ptrdiff_t column = inner;
-                for (; column + 8 <= inner_end; column += 8) tile<8, 1>(column, v, kw);
-                if (column + 4 <= inner_end) tile<4, 1>(column, v, kw), column += 4;
-                if (column + 2 <= inner_end) tile<2, 1>(column, v, kw), column += 2;
-                if (column < inner_end) tile<1, 1>(column, v, kw);
-            }
+            // All channels of a few columns at a time: their input stays in the first-level cache.
+            ptrdiff_t column = inner;
+            for (; column + 8 <= inner_end; column += 8) channels_of<8>(column, vectors, kw);
+            if (column + 4 <= inner_end) channels_of<4>(column, vectors, kw), column += 4;
+            if (column + 2 <= inner_end) channels_of<2>(column, vectors, kw), column += 2;
+            if (column < inner_end) channels_of<1>(column, vectors, kw);
         }
         if (vectors * W < p.channels) {
             for (ptrdiff_t column = 0; column < a.out; ++column) {

@@ -34,8 +34,8 @@ static void gemm_block(const GemmParams& p, void* const* operands, size_t batch,
     if (residual) residual += c_offset + row0 * p.epilogue.residual_ld;
     const Epilogue<Arch> epilogue(p.epilogue, bias, residual);
 
-    const size_t rows = p.m - row0 < kBlockRows ? p.m - row0 : kBlockRows;
-    const float* row_starts[kBlockRows];
+    const size_t rows = p.m - row0 < p.rows ? p.m - row0 : p.rows;
+    const float* row_starts[kMaxBlockRows];
     for (size_t r = 0; r < rows; ++r) row_starts[r] = a + r * p.lda;
     const size_t panel_end = panel0 + kBlockPanels < p.panels.count ? panel0 + kBlockPanels : p.panels.count;
     // A single tile of rows reads every panel once, so slicing the depth would only cost traffic on C.
@@ -54,6 +54,9 @@ static void gemm_block(const GemmParams& p, void* const* operands, size_t batch,
                 const bool whole = columns == width;
                 job.b = whole ? b + k * p.plain_ld + column : tail + k * width;
                 job.b_step = whole ? p.plain_ld : width;
+            } else if (panel + 1 < panel_end) {
+                job.next = b + p.panels.offset_of(panel + 1) + k * p.panels.width_of(panel + 1);
+                job.next_floats = channels * p.panels.width_of(panel + 1);
             }
             panel_rows<Arch>(slice, job, rows, width);
         }
@@ -67,7 +70,7 @@ bool gemm_f32(const void* params, void* const* operands, size_t begin, size_t en
     const size_t panel_blocks = p.panel_blocks(), row_blocks = p.row_blocks();
     for (size_t unit = begin; unit < end; ++unit) {
         const size_t panel_block = unit % panel_blocks, rest = unit / panel_blocks;
-        gemm_block<Arch>(p, operands, rest / row_blocks, rest % row_blocks * kBlockRows, panel_block * kBlockPanels);
+        gemm_block<Arch>(p, operands, rest / row_blocks, rest % row_blocks * p.rows, panel_block * kBlockPanels);
     }
     return true;
 }

@@ -29,9 +29,17 @@ constexpr Tile tile_of(ArchId id) {
     }
 }
 
-inline constexpr size_t kBlockRows = 96;    // rows a unit covers: a multiple of every Tile::rows
-inline constexpr size_t kBlockDepth = 256;  // rows of a panel used at a time: tile and panel stay in L1
-inline constexpr size_t kBlockPanels = 16;  // panels a unit covers
+inline constexpr size_t kBlockRows = 96;      // rows a unit covers, roughly: see block_rows()
+inline constexpr size_t kMaxBlockRows = 144;  // a multiple of every Tile::rows
+inline constexpr size_t kBlockDepth = 256;    // rows of a panel used at a time: tile and panel stay in L1
+inline constexpr size_t kBlockPanels = 16;    // panels a unit covers
+
+// Rows of each unit: near kBlockRows, equal, whole tiles. A short last block would read all of B for little.
+constexpr size_t block_rows(size_t rows, Tile tile) {
+    const size_t wanted = (rows + kBlockRows / 2) / kBlockRows, blocks = wanted == 0 ? 1 : wanted;
+    const size_t each = (rows + blocks - 1) / blocks;
+    return (each + tile.rows - 1) / tile.rows * tile.rows;
+}
 
 struct Panels {
     size_t n = 0, depth = 0;
@@ -77,6 +85,7 @@ inline constexpr size_t kTransposeRows = 16;
 struct GemmParams {
     static constexpr size_t kMaxBatchRank = 6;
     size_t m = 0, k = 0;
+    size_t rows = 0;  // block_rows(m)
     Panels panels = {};
     size_t lda = 0, ldc = 0;
     size_t plain_ld = 0;  // distance of B's rows when it is read where it lies
@@ -87,7 +96,7 @@ struct GemmParams {
     size_t bias_stride = 0;  // a batch index (grouped convolution); others share one bias
     EpilogueParams epilogue = {};
 
-    constexpr size_t row_blocks() const { return (m + kBlockRows - 1) / kBlockRows; }
+    constexpr size_t row_blocks() const { return rows == 0 ? 0 : (m + rows - 1) / rows; }
     constexpr size_t panel_blocks() const { return (panels.count + kBlockPanels - 1) / kBlockPanels; }
     constexpr size_t units() const { return batch * row_blocks() * panel_blocks(); }
 };

@@ -14,6 +14,8 @@ struct DepthSlice {
     size_t taps, row_step;
     size_t offset, channels;
     bool first, last;  // the sum starts from zero; the epilogue follows
+    size_t merge = 1;  // so many taps in a row are contiguous for the tiles whose bit is set
+    uint64_t merged_tiles = 0;
 };
 
 // A panel of B and the columns of C it makes.
@@ -25,7 +27,18 @@ struct PanelJob {
     float* c;                // row 0 of the block, already at `column`
     size_t ldc;
     const Epilogue<Arch>* epilogue;
+    const float* next = nullptr;  // what will be read after this panel, to be fetched meanwhile
+    size_t next_floats = 0;
 };
+
+// The share of job.next that falls to one tile.
+template <class Arch>
+static inline void prefetch_next(const PanelJob<Arch>& job, size_t row, size_t rows) {
+    constexpr size_t kTile = tile_of(Arch::id).rows, kLine = 16;
+    const size_t share = (job.next_floats * kTile / rows + kLine - 1) / kLine * kLine;
+    const size_t begin = row / kTile * share, end = begin + share < job.next_floats ? begin + share : job.next_floats;
+    for (size_t i = begin; i < end; i += kLine) __builtin_prefetch(job.next + i, 0, 2);
+}
 
 // The end of a tile whose last vector is partial.
 template <class Arch>
@@ -58,11 +71,13 @@ static void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t 
     }
     const float* b = job.b;
     const size_t step = job.b_step;
-    for (size_t tap = 0; tap < slice.taps; ++tap) {
+    const bool merged = slice.merged_tiles >> (row / tile_of(Arch::id).rows) & 1;
+    const size_t merge = merged ? slice.merge : 1, channels = slice.channels * merge;
+    for (size_t tap = 0; tap < slice.taps; tap += merge) {
         const float* a[kRows];
         for (int r = 0; r < kRows; ++r) a[r] = slice.rows[tap * slice.row_step + row + r] + slice.offset;
         size_t k = 0;
-        for (; k + kSums <= slice.channels; k += kSums) {
+        for (; k + kSums <= channels; k += kSums) {
             for (int u = 0; u < kSums; ++u, b += step) {
                 V bv[kVectors];
                 for (int v = 0; v < kVectors; ++v) bv[v] = V::load_unaligned(b + v * V::size);
@@ -73,7 +88,7 @@ static void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t 
             }
         }
         if constexpr (kSums > 1) {
-            for (; k < slice.channels; ++k, b += step) {
+            for (; k < channels; ++k, b += step) {
                 for (int r = 0; r < kRows; ++r) {
                     const V av(a[r][k]);
                     for (int v = 0; v < kVectors; ++v) {
@@ -116,7 +131,10 @@ template <class Arch, int kVectors>
 static void panel_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_t rows) {
     constexpr int kFull = static_cast<int>(tile_of(Arch::id).rows);
     size_t row = 0;
-    for (; row + kFull <= rows; row += kFull) tile_f32<Arch, kFull, kVectors>(slice, job, row);
+    for (; row + kFull <= rows; row += kFull) {
+        if (job.next_floats != 0) prefetch_next<Arch>(job, row, rows);
+        tile_f32<Arch, kFull, kVectors>(slice, job, row);
+    }
     switch (rows - row) {
         case 1: return tile_f32<Arch, 1, kVectors>(slice, job, row);
         case 2: return tile_f32<Arch, 2, kVectors>(slice, job, row);

@@ -60,6 +60,7 @@ struct ConvTranspose {
         const bool by_tap = per_group >= tile.lanes;
         kernels::GemmParams p;
         p.m = static_cast<size_t>(s.batch * s.in_pixels());
+        p.rows = kernels::block_rows(p.m, tile);
         p.k = static_cast<size_t>(s.group_channels());
         p.panels = kernels::Panels::split(tile, by_tap ? per_group : per_group * taps, p.k);
         p.lda = static_cast<size_t>(s.channels);

@@ -88,6 +88,7 @@ inline double conv_flops(const ConvShape& s) {
 inline Status plan_pointwise(PlanContext& c, const ConvShape& s, const ConvOperands& spec) {
     kernels::GemmParams p;
     p.m = static_cast<size_t>(s.batch * s.in_pixels());
+    p.rows = kernels::block_rows(p.m, kernels::tile_of(c.arch()));
     p.k = static_cast<size_t>(s.group_channels());
     p.panels = kernels::Panels::split(kernels::tile_of(c.arch()), static_cast<size_t>(s.group_outputs()), p.k);
     p.lda = static_cast<size_t>(s.channels);
@@ -141,7 +142,18 @@ inline Status plan_implicit(PlanContext& c, const ConvShape& s, const ConvOperan
     p.taps = static_cast<size_t>(d.kernel * h.kernel * (p.joined ? 1 : w.kernel));
     p.tap_floats = p.group_channels * static_cast<size_t>(p.joined ? w.kernel : 1);
     const size_t limit = p.joined ? kernels::kJoinedFloats : kernels::kBlockDepth;
-    if (p.tap_floats <= limit) {
+    p.gathered = p.joined && p.tap_floats < 32;
+    const auto row_floats = static_cast<size_t>(w.kernel) * p.group_channels;
+    const bool rows_fit = row_floats <= kernels::kBlockDepth && static_cast<size_t>(w.kernel) <= kernels::kSliceTaps;
+    if (!p.joined && s.group == 1 && w.dilation == 1 && w.kernel > 1 && rows_fit) {
+        // Whole kernel rows in a slice, so that their taps can be read as one where no border is near.
+        p.merge = static_cast<size_t>(w.kernel);
+        const size_t kernel_rows = p.taps / p.merge;
+        const size_t most = std::min(kernels::kSliceTaps / p.merge, limit / row_floats);
+        const size_t slices = (kernel_rows + most - 1) / most;
+        p.slice_taps = (kernel_rows + slices - 1) / slices * p.merge;
+        p.slice_floats = p.tap_floats;
+    } else if (p.tap_floats <= limit) {
         const size_t most = std::min(kernels::kSliceTaps, limit / p.tap_floats);
         const size_t slices = (p.taps + most - 1) / most;
         p.slice_taps = (p.taps + slices - 1) / slices;
@@ -151,6 +163,7 @@ inline Status plan_implicit(PlanContext& c, const ConvShape& s, const ConvOperan
         p.slice_taps = 1;
         p.slice_floats = std::min(limit, round_up<size_t>((p.tap_floats + slices - 1) / slices, 4));
     }
+    p.rows = kernels::block_rows(p.pixels(), kernels::tile_of(c.arch()));
     const size_t depth = static_cast<size_t>(s.taps()) * p.group_channels;
     p.panels = kernels::Panels::split(kernels::tile_of(c.arch()), p.group_outputs, depth);
     COFFER_TRY_ASSIGN(const Operand weights, plan_panels(c, 1, conv_packing(s, p.panels), p.groups));

@@ -94,6 +94,7 @@ inline Status plan_matmul(PlanContext& c, const GemmOperands& spec) {
     kernels::GemmParams p;
     p.m = m;
     p.k = k;
+    p.rows = kernels::block_rows(m, tile);
     p.panels = kernels::Panels::split(tile, n, k);
     p.lda = k;
     p.ldc = n;
