@@ -103,7 +103,7 @@ void sha256_pair(const std::array<Bytes, 2>& heads, const std::array<Bytes, 2>& 
     // place, and what remains goes with the padding into one or two last blocks.
     std::byte ends[2][2 * kBlock];
     size_t filled = head;
-    for (int i = 0; i < 2; ++i) std::memcpy(ends[i], heads[i].data(), head);
+    for (int i = 0; i < 2; ++i) std::copy_n(heads[i].data(), head, ends[i]);
     State states[2] = {initial_state(), initial_state()};
     size_t at = 0;
     if (head + body >= kBlock) {
