@@ -1,5 +1,5 @@
-// Broadcasting loops. Only arch.cpp includes this file. One driver walks the outer axes for every op; an op is
-// a function on one row, in which an operand is a contiguous run (step 1) or a single element (step 0).
+// Broadcasting loops. Only arch.cpp includes this file. One driver walks the outer axes for every op; an op is a
+// function on one row, in which an operand is a contiguous run (step 1) or a single element (step 0).
 #pragma once
 
 #include "coffer/base/dtype.hpp"
@@ -44,13 +44,13 @@ const char* element(const void* base, size_t index, size_t bytes) {
 // does not lie like the output, and handled as one row.
 template <class Arch>
 void staged_rows(const BroadcastParams& p, void* const* operands, size_t first, size_t n, RowFn row) {
-    constexpr size_t kChunk = 256;
+    constexpr size_t kGathered = 256;
     constexpr size_t kDense[kBroadcastInputs] = {1, 1, 1};
-    alignas(64) char buffer[kBroadcastInputs][kChunk * 8];
+    alignas(64) char buffer[kBroadcastInputs][kGathered * 8];
     RowCursor<Arch> at(p, first / p.inner);
     size_t column = first % p.inner;
     for (size_t done = 0; done < n;) {
-        const size_t chunk = n - done < kChunk ? n - done : kChunk;
+        const size_t chunk = n - done < kGathered ? n - done : kGathered;
         for (size_t i = 0; i < chunk; ++i) {
             for (int k = 0; k < p.inputs; ++k) {
                 if (p.dense[k]) continue;
@@ -148,32 +148,41 @@ bool binary_simd(const void* params, void* const* operands, size_t begin, size_t
     return true;
 }
 
-// An operand of a plain loop, seen in chunks: a single element is repeated once, so that the loop over a chunk
-// reads runs only.
+// An operand of a plain loop, seen in chunks of kChunk: a single element is repeated once, so that the loop over a
+// chunk reads runs only; a chunk that the row does not fill is copied.
 template <class Arch, class T>
-struct Chunks {
-    static constexpr size_t kSize = 64;
-    const T* base;
-    size_t step;
-    T repeated[kSize];
-
-    Chunks(const void* src, size_t s) : base(static_cast<const T*>(src)), step(s) {
-        if (step == 0) {
-            for (T& r : repeated) r = *base;
-        }
+class Chunks {
+ public:
+    Chunks(const void* src, size_t step) : base_(static_cast<const T*>(src)), step_(step) {
+        for (size_t i = 0; step_ == 0 && i < kChunk; ++i) copy_[i] = *base_;
     }
-    const T* at(size_t i) const { return step ? base + i : repeated; }
+    const T* at(size_t i, size_t n) {
+        if (step_ == 0) return copy_;
+        if (n - i >= kChunk) return base_ + i;
+        __builtin_memcpy(copy_, base_ + i, (n - i) * sizeof(T));
+        return copy_;
+    }
+
+ private:
+    const T* base_;
+    size_t step_;
+    T copy_[kChunk] = {};
 };
 
 template <class Arch, class Op, class T, class R>
+[[gnu::noinline]] void binary_chunk(const T* __restrict x, const T* __restrict y, R* __restrict dst) {
+    for (size_t i = 0; i < kChunk; ++i) dst[i] = static_cast<R>(Op::apply(x[i], y[i]));
+}
+
+template <class Arch, class Op, class T, class R>
 void binary_loop_row(const void* const* src, const size_t* step, void* out, size_t n) {
-    const Chunks<Arch, T> a(src[0], step[0]), b(src[1], step[1]);
-    for (size_t first = 0; first < n; first += a.kSize) {
-        const size_t m = n - first < a.kSize ? n - first : a.kSize;
-        const T* __restrict x = a.at(first);
-        const T* __restrict y = b.at(first);
-        R* __restrict dst = static_cast<R*>(out) + first;
-        for (size_t i = 0; i < m; ++i) dst[i] = static_cast<R>(Op::apply(x[i], y[i]));
+    Chunks<Arch, T> a(src[0], step[0]), b(src[1], step[1]);
+    R* dst = static_cast<R*>(out);
+    R part[kChunk];
+    for (size_t i = 0; i < n; i += kChunk) {
+        const bool whole = n - i >= kChunk;
+        binary_chunk<Arch, Op>(a.at(i, n), b.at(i, n), whole ? dst + i : part);
+        if (!whole) __builtin_memcpy(dst + i, part, (n - i) * sizeof(R));
     }
 }
 
@@ -213,16 +222,21 @@ bool pow_f32(const void* params, void* const* operands, size_t begin, size_t end
 }
 
 template <class Arch, class T>
+[[gnu::noinline]] void select_chunk(const uint8_t* __restrict c, const T* __restrict x, const T* __restrict y,
+                                    T* __restrict dst) {
+    for (size_t i = 0; i < kChunk; ++i) dst[i] = c[i] ? x[i] : y[i];
+}
+
+template <class Arch, class T>
 void select_row(const void* const* src, const size_t* step, void* out, size_t n) {
-    const Chunks<Arch, uint8_t> condition(src[0], step[0]);
-    const Chunks<Arch, T> a(src[1], step[1]), b(src[2], step[2]);
-    for (size_t first = 0; first < n; first += a.kSize) {
-        const size_t m = n - first < a.kSize ? n - first : a.kSize;
-        const uint8_t* __restrict c = condition.at(first);
-        const T* __restrict x = a.at(first);
-        const T* __restrict y = b.at(first);
-        T* __restrict dst = static_cast<T*>(out) + first;
-        for (size_t i = 0; i < m; ++i) dst[i] = c[i] ? x[i] : y[i];
+    Chunks<Arch, uint8_t> condition(src[0], step[0]);
+    Chunks<Arch, T> a(src[1], step[1]), b(src[2], step[2]);
+    T* dst = static_cast<T*>(out);
+    T part[kChunk];
+    for (size_t i = 0; i < n; i += kChunk) {
+        const bool whole = n - i >= kChunk;
+        select_chunk<Arch>(condition.at(i, n), a.at(i, n), b.at(i, n), whole ? dst + i : part);
+        if (!whole) __builtin_memcpy(dst + i, part, (n - i) * sizeof(T));
     }
 }
 

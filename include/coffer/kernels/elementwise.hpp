@@ -135,21 +135,47 @@ Stored<To> convert_one(Stored<From> x) {
     }
 }
 
+// Plain loops that the compiler vectorizes run over chunks of this fixed length, which keeps them small; the last
+// elements pass through a padded copy.
+inline constexpr size_t kChunk = 64;
+
+template <class Arch, class F, class From, class To>
+[[gnu::noinline]] void map_chunk(const From* __restrict src, To* __restrict dst) {
+    for (size_t i = 0; i < kChunk; ++i) dst[i] = F::one(src[i]);
+}
+
+template <class Arch, class F, class From, class To>
+void map_chunks(const void* params, void* const* operands, size_t begin, size_t end) {
+    const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
+    const auto* src = static_cast<const From*>(operands[0]);
+    auto* dst = static_cast<To*>(operands[1]);
+    size_t i = r.first;
+    for (; i + kChunk <= r.last; i += kChunk) map_chunk<Arch, F>(src + i, dst + i);
+    if (i == r.last) return;
+    From padded[kChunk] = {};
+    To result[kChunk];
+    __builtin_memcpy(padded, src + i, (r.last - i) * sizeof(From));
+    map_chunk<Arch, F>(padded, result);
+    __builtin_memcpy(dst + i, result, (r.last - i) * sizeof(To));
+}
+
+template <class Arch, class From, class To>
+struct ConvertOne {
+    static Stored<To> one(Stored<From> x) { return convert_one<Arch, From, To>(x); }
+};
 template <class Arch, class From, class To>
 bool convert(const void* params, void* const* operands, size_t begin, size_t end) {
-    const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
-    const auto* __restrict src = static_cast<const Stored<From>*>(operands[0]);
-    auto* __restrict dst = static_cast<Stored<To>*>(operands[1]);
-    for (size_t i = r.first; i < r.last; ++i) dst[i] = convert_one<Arch, From, To>(src[i]);
+    map_chunks<Arch, ConvertOne<Arch, From, To>, Stored<From>, Stored<To>>(params, operands, begin, end);
     return true;
 }
 
 template <class Arch, class Op, class T>
+struct TestOne {
+    static uint8_t one(Stored<T> x) { return Op::logic(x); }
+};
+template <class Arch, class Op, class T>
 bool map_to_bool(const void* params, void* const* operands, size_t begin, size_t end) {
-    const MapRange r(static_cast<const MapParams<NoParams>*>(params)->count, begin, end);
-    const auto* __restrict src = static_cast<const Stored<T>*>(operands[0]);
-    auto* __restrict dst = static_cast<uint8_t*>(operands[1]);
-    for (size_t i = r.first; i < r.last; ++i) dst[i] = Op::logic(src[i]);
+    map_chunks<Arch, TestOne<Arch, Op, T>, Stored<T>, uint8_t>(params, operands, begin, end);
     return true;
 }
 
