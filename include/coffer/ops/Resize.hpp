@@ -6,7 +6,7 @@
 
 namespace coffer::ops {
 
-struct Resize : MoveOp<Resize> {
+struct Resize : FastMoveOp<Resize> {
     static constexpr AttrSpec attrs[] = {AttrSpec::i("antialias", 0),
                                          AttrSpec::optional("axes", AttrSpec::kInts),
                                          AttrSpec::s("coordinate_transformation_mode", "half_pixel"),
@@ -24,7 +24,7 @@ struct Resize : MoveOp<Resize> {
                                  .min_outputs = 1,
                                  .max_outputs = 1,
                                  .attrs = attrs,
-                                 .layout = LayoutRule::kChannels,
+                                 .layout = LayoutRule::kAxis,
                                  .atol = 1e-5,
                                  .rtol = 1e-5};
 
@@ -36,12 +36,31 @@ struct Resize : MoveOp<Resize> {
             return m.fail("mode needs numbers, not ", dtype);
         if (!known) return m.unknown(0, dtype);
         COFFER_TRY(m.output(0, dtype, g.to));
+        if (m.planning()) return repeat(m, g);
         if (!m.running() || g.to.elements() == 0) return {};
         if (m.shape(0).elements() == 0) return m.fail("nothing to resize in ", m.shape(0));
         return sample(m, g);
     }
 
  private:
+    // Nearest by whole factors repeats elements: one strided copy, in any layout. Other cases are not planned.
+    static Status repeat(MoveContext& m, const ResizeGeometry& g) {
+        const Strides src = m.src_strides(0), dst = m.dst_strides(0, g.to);
+        Box box;
+        for (int a = 0; a < g.to.rank(); ++a) {
+            const int64_t from = g.axes[a].from, factor = from > 0 ? g.to[a] / from : 0;
+            bool differs = g.mode != g.kNearest || factor < 1 || factor * from != g.to[a];
+            bool outside = false;
+            for (int64_t x = 0; x < g.to[a] && !differs; ++x) {
+                differs = g.nearest(a, g.source(a, x, &outside)) != x / factor || outside;
+            }
+            if (differs) return m.node().unsupported("not a repetition");
+            box.loop(from, src[size_t(a)], dst[size_t(a)] * factor);
+            box.loop(factor, 0, dst[size_t(a)]);
+        }
+        return m.copy(box);
+    }
+
     // Per axis a table of taps (one for nearest); then each output element is the weighted sum over the box of
     // its taps.
     static Status sample(MoveContext& m, const ResizeGeometry& g) {
