@@ -81,8 +81,11 @@ struct TreePlanMemory {
     }
 };
 
-// In-degree rule of the file comment. `child` counts how often each inner node is somebody's child.
-inline Status tree_check(const NodeContext& c, const Forest& f, std::span<const uint8_t> parents, int64_t width) {
+// The rule of the file comment. `parents` counts how often each node is somebody's child; here it also gets a
+// mark on every inner node that a root leads to, so that a loop beside the trees is found.
+inline Status tree_check(const NodeContext& c, const TreeAllocator& memory, const Forest& f,
+                         std::span<uint8_t> parents, int64_t width) {
+    constexpr uint8_t kReached = 0x80;
     for (uint32_t root : f.roots) {
         if (parents[root] != 0) return c.fail("root ", root, " is also a child");
     }
@@ -92,6 +95,27 @@ inline Status tree_check(const NodeContext& c, const Forest& f, std::span<const 
         if (parents[i] > 1) return c.fail("node ", i, " has several parents");
         if (n.feature >= static_cast<uint64_t>(width)) {
             return c.fail("node ", i, " looks at feature ", n.feature, " of ", width);
+        }
+    }
+    std::span<uint32_t> open;  // inner nodes to visit; each enters once, as it has one parent
+    COFFER_TRY(memory.array(f.nodes.size(), &open));
+    size_t count = 0;
+    const auto visit = [&](uint32_t i) {
+        if (f.nodes[i].mode == TreeNode::kLeaf || (parents[i] & kReached) != 0) return;
+        parents[i] |= kReached;
+        open[count++] = i;
+    };
+    for (uint32_t root : f.roots) {
+        visit(root);
+        while (count > 0) {
+            const TreeNode& n = f.nodes[open[--count]];
+            visit(n.yes);
+            visit(n.no);
+        }
+    }
+    for (size_t i = 0; i < f.nodes.size(); ++i) {
+        if (f.nodes[i].mode != TreeNode::kLeaf && (parents[i] & kReached) == 0) {
+            return c.fail("no root leads to node ", i);
         }
     }
     return {};
@@ -199,7 +223,7 @@ inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory,
             return c.fail("tree ", keys[i].tree, " has ", seen, " roots");
         }
     }
-    COFFER_TRY(tree_check(c, *out, parents, width));
+    COFFER_TRY(tree_check(c, memory, *out, parents, width));
 
     const auto w_trees = c.attr_ints(names.treeids), w_nodes = c.attr_ints(names.nodeids),
                w_ids = c.attr_ints(names.ids);

@@ -138,7 +138,7 @@ struct TreeEnsemble : TreeFast<TreeEnsemble> {
             }
             f->roots[i] = static_cast<uint32_t>(roots[i]);
         }
-        return tree_check(c, *f, parents, width);
+        return tree_check(c, memory, *f, parents, width);
     }
     static bool fast_params(const PlanContext& c, const Forest&, TreeFastSetup* setup) {
         const auto how = static_cast<TreeAggregate>(c.attr_i("aggregate_function"));
