@@ -88,7 +88,11 @@ struct QWide<Avx512> {
     static V broadcast(const int16_t* p) {
         return _mm512_broadcastq_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
     }
-    static V madd(V acc, V a, V b) { return _mm512_add_epi32(acc, _mm512_madd_epi16(a, b)); }
+    static V madd(V acc, V a, V b) {  // see Avx2
+        V product;
+        asm volatile("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+v"(acc), "=&v"(product) : "v"(a), "v"(b));
+        return acc;
+    }
     static void store_pairs(int32_t* dst, V lo, V hi) {
         const __m512 a = _mm512_castsi512_ps(lo), b = _mm512_castsi512_ps(hi);
         const V sums = _mm512_add_epi32(_mm512_castps_si512(_mm512_shuffle_ps(a, b, 0x88)),
