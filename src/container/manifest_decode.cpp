@@ -17,6 +17,12 @@ uint32_t count(const flatbuffers::Vector<T>* v) {
     return v ? v->size() : 0;
 }
 
+// The verifier checks where a list's length lies, not its elements; a misaligned 8-byte load is undefined.
+template <class T>
+bool aligned(const flatbuffers::Vector<T>* v) {
+    return reinterpret_cast<uintptr_t>(v->Data()) % alignof(T) == 0;
+}
+
 class Decoder {
  public:
     Decoder(const fb::Manifest& manifest, const ManifestContext& context, size_t manifest_bytes)
@@ -63,6 +69,7 @@ class Decoder {
     template <class T>
     Result<std::vector<T>> list(const flatbuffers::Vector<T>* v) {
         if (!v) return std::vector<T>();
+        if (!aligned(v)) return manifest_invalid("a list is not aligned");
         COFFER_TRY(charge(v->size() * sizeof(T)));
         return std::vector<T>(v->begin(), v->end());
     }
@@ -134,6 +141,7 @@ class Decoder {
         if (t.quant()) return manifest_invalid("tensor ", i, " has quantization parameters but no such encoding");
 
         if (count(t.shape()) > kMaxRank) return manifest_invalid("tensor ", i, " has rank ", count(t.shape()));
+        if (t.shape() && !aligned(t.shape())) return manifest_invalid("a list is not aligned");
         for (uint32_t axis = 0; axis < count(t.shape()); ++axis) {
             const uint64_t dim = t.shape()->Get(axis);
             if (dim > kMaxDim) return manifest_invalid("tensor ", i, " has dim ", dim);
