@@ -107,62 +107,53 @@ class NodeRunner {
         return std::move(c.results);
     }
 
-    // True when the variant accepts the node in this layout on this arch; then `outputs` holds its results.
-    // Needs infer() before.
-    Result<bool> variant(size_t index, kernels::ArchId arch, ops::Layout layout, std::vector<Tensor>* outputs) {
-        std::vector<ops::Layout> in(views_.size(), ops::Layout::kPlain), out(case_.outputs, ops::Layout::kPlain);
-        std::vector<Tensor> inputs = case_.inputs;
+    class Planned;
+    // The planned variant, ready to run any number of times; null when it does not accept the node in this
+    // layout on this arch. Needs infer() before, and must not outlive this object.
+    Result<std::unique_ptr<Planned>> plan(size_t index, kernels::ArchId arch, ops::Layout layout) {
+        auto p = std::make_unique<Planned>(*op_->facts, node_);
+        p->in.assign(views_.size(), ops::Layout::kPlain);
+        p->out.assign(case_.outputs, layout);
+        p->inputs = case_.inputs;
         if (layout == ops::Layout::kChannelsLast) {
             const int rank = types_[0].shape.rank();
             for (size_t i = 0; i < views_.size(); ++i) {  // data operands: input 0 and what looks like a residual
                 if (i == 0 || (!case_.is_constant(i) && types_[i].shape.rank() == rank && rank >= 3 &&
                                types_[i].shape == output_types_[0].shape)) {
-                    in[i] = layout;
-                    inputs[i] = relayout(inputs[i], true);
+                    p->in[i] = layout;
+                    p->inputs[i] = relayout(p->inputs[i], true);
                 }
             }
-            for (ops::Layout& l : out) l = layout;
         }
-        Plan c(*op_->facts, node_);
+        Plan& c = p->context;
         c.inputs_ = types_;
         c.outputs_ = output_types_;
-        c.input_layouts_ = in;
-        c.output_layouts_ = out;
+        c.input_layouts_ = p->in;
+        c.output_layouts_ = p->out;
         c.arch_ = arch;
         c.table = kernels::find(arch, op_->shard, op_->index);
         c.constants = known_;
         const ops::Variant& v = op_->variants[index];
-        if (!c.table || !v.accepts(c)) return false;
+        if (!c.table || !v.accepts(c)) return std::unique_ptr<Planned>();
         COFFER_TRY(v.plan(c));
-
-        std::vector<Tensor> results;
         for (const ops::Type& t : output_types_) {
             COFFER_TRY_ASSIGN(Tensor result, Tensor::create(t.dtype, t.shape));
             std::memset(result.view().data, 0xff, result.nbytes());  // NaN where a kernel forgets to write
-            results.push_back(std::move(result));
+            p->results.push_back(std::move(result));
         }
-        for (const Plan::Step& step : c.steps) {
-            std::vector<void*> operands;
-            for (const ops::Operand& o : step.operands) {
-                switch (o.kind) {
-                    case ops::Operand::kInput: operands.push_back(inputs[o.index].view().data); break;
-                    case ops::Operand::kOutput: operands.push_back(results[o.index].view().data); break;
-                    case ops::Operand::kWorkspace: operands.push_back(c.workspaces[o.index].view().data); break;
-                    case ops::Operand::kPointer: operands.push_back(const_cast<void*>(o.pointer)); break;
-                }
-            }
-            // Odd units backwards, then the even ones in pairs where possible.
-            for (size_t unit = step.units; unit-- > 0;) {
-                if (unit % 2 == 1 && !step.fn(step.params, operands.data(), unit, unit + 1)) return bad_values();
-            }
-            for (size_t unit = 0; unit < step.units; unit += 2) {
-                if (!step.fn(step.params, operands.data(), unit, unit + 1)) return bad_values();
-            }
-        }
+        p->bind();
+        return p;
+    }
+
+    // True when the variant accepts the node; then `outputs` holds its results in plain layout.
+    Result<bool> variant(size_t index, kernels::ArchId arch, ops::Layout layout, std::vector<Tensor>* outputs) {
+        COFFER_TRY_ASSIGN(const std::unique_ptr<Planned> planned, plan(index, arch, layout));
+        if (!planned) return false;
+        if (!planned->run_scattered()) return bad_values();
+        *outputs = planned->results;
         if (layout == ops::Layout::kChannelsLast) {
-            for (Tensor& t : results) t = relayout(t, false);
+            for (Tensor& t : *outputs) t = relayout(t, false);
         }
-        *outputs = std::move(results);
         return true;
     }
 
@@ -234,6 +225,58 @@ class NodeRunner {
         std::vector<Step> steps;
     };
 
+ public:
+    class Planned {
+     public:
+        Planned(const ops::Facts& facts, const graph::Node& node) : context(facts, node) {}
+
+        // As a runner with one thread would.
+        bool run() const {
+            for (size_t i = 0; i < context.steps.size(); ++i) {
+                const Plan::Step& step = context.steps[i];
+                if (step.units > 0 && !step.fn(step.params, operands[i].data(), 0, step.units)) return false;
+            }
+            return true;
+        }
+        // Odd units one by one and backwards, then the even ones.
+        bool run_scattered() const {
+            for (size_t i = 0; i < context.steps.size(); ++i) {
+                const Plan::Step& step = context.steps[i];
+                for (size_t unit = step.units; unit-- > 0;) {
+                    if (unit % 2 == 1 && !step.fn(step.params, operands[i].data(), unit, unit + 1)) return false;
+                }
+                for (size_t unit = 0; unit < step.units; unit += 2) {
+                    if (!step.fn(step.params, operands[i].data(), unit, unit + 1)) return false;
+                }
+            }
+            return true;
+        }
+        std::vector<Tensor> results;
+
+     private:
+        friend class NodeRunner;
+        void bind() {
+            for (const Plan::Step& step : context.steps) {
+                std::vector<void*>& bound = operands.emplace_back();
+                for (const ops::Operand& o : step.operands) {
+                    switch (o.kind) {
+                        case ops::Operand::kInput: bound.push_back(inputs[o.index].view().data); break;
+                        case ops::Operand::kOutput: bound.push_back(results[o.index].view().data); break;
+                        case ops::Operand::kWorkspace:
+                            bound.push_back(context.workspaces[o.index].view().data);
+                            break;
+                        case ops::Operand::kPointer: bound.push_back(const_cast<void*>(o.pointer)); break;
+                    }
+                }
+            }
+        }
+        Plan context;
+        std::vector<ops::Layout> in, out;
+        std::vector<Tensor> inputs;
+        std::vector<std::vector<void*>> operands;
+    };
+
+ private:
     NodeCase case_;
     graph::Node node_;
     const ops::Op* op_;

@@ -80,17 +80,23 @@ struct ConvBlock {
         const auto channels = static_cast<ptrdiff_t>(p.channels), floats = static_cast<ptrdiff_t>(p.tap_floats);
         const ptrdiff_t row_floats = aw.in * channels;
         const auto whole = static_cast<ptrdiff_t>((p.tap_floats + V::size - 1) / V::size * V::size);
+        ptrdiff_t tap_h[kSliceTaps], tap_d[kSliceTaps];
+        for (size_t t = 0; t < taps; ++t) {
+            const auto index = static_cast<ptrdiff_t>(tap0 + t);
+            tap_h[t] = index % ah.kernel * ah.dilation;
+            tap_d[t] = index / ah.kernel * ad.dilation;
+        }
         for (size_t i = 0; i < count; ++i) {
             const PixelOrigin& o = origin[i];
             float* dst = border + i * taps * p.tap_floats;
             rows[i] = dst;
+            const ptrdiff_t at = o.w * channels;
+            const bool whole_inside = at >= 0 && at + whole <= row_floats;
             for (size_t t = 0; t < taps; ++t, dst += floats) {
-                const auto index = static_cast<ptrdiff_t>(tap0 + t);
-                const ptrdiff_t h = o.h + index % ah.kernel * ah.dilation, d = o.d + index / ah.kernel * ad.dilation;
-                const ptrdiff_t at = o.w * channels;
+                const ptrdiff_t h = o.h + tap_h[t], d = o.d + tap_d[t];
                 const bool inside = inside_axis(d, ad) && inside_axis(h, ah);
                 const float* row = inside ? o.image + (d * ah.in + h) * row_floats : nullptr;
-                if (inside && at >= 0 && at + whole <= row_floats) {  // too much is overwritten by the next tap
+                if (inside && whole_inside) {  // what is too much is overwritten by the next tap
                     for (ptrdiff_t k = 0; k < whole; k += static_cast<ptrdiff_t>(V::size)) {
                         V::load_unaligned(row + at + k).store_unaligned(dst + k);
                     }

@@ -31,7 +31,7 @@ constexpr Tile tile_of(ArchId id) {
 
 inline constexpr size_t kBlockRows = 96;      // rows a unit covers, roughly: see block_rows()
 inline constexpr size_t kMaxBlockRows = 144;  // a multiple of every Tile::rows
-inline constexpr size_t kBlockDepth = 256;    // rows of a panel used at a time: tile and panel stay in L1
+inline constexpr size_t kBlockDepth = 384;    // rows of a panel used at a time: tile and panel stay in L1
 inline constexpr size_t kBlockPanels = 16;    // panels a unit covers
 
 // Rows of each unit: near kBlockRows, equal, whole tiles. A short last block would read all of B for little.

@@ -27,18 +27,9 @@ struct PanelJob {
     float* c;                // row 0 of the block, already at `column`
     size_t ldc;
     const Epilogue<Arch>* epilogue;
-    const float* next = nullptr;  // what will be read after this panel, to be fetched meanwhile
+    const float* next = nullptr;  // what will be read after this panel
     size_t next_floats = 0;
 };
-
-// The share of job.next that falls to one tile.
-template <class Arch>
-static inline void prefetch_next(const PanelJob<Arch>& job, size_t row, size_t rows) {
-    constexpr size_t kTile = tile_of(Arch::id).rows, kLine = 16;
-    const size_t share = (job.next_floats * kTile / rows + kLine - 1) / kLine * kLine;
-    const size_t begin = row / kTile * share, end = begin + share < job.next_floats ? begin + share : job.next_floats;
-    for (size_t i = begin; i < end; i += kLine) __builtin_prefetch(job.next + i, 0, 2);
-}
 
 // The end of a tile whose last vector is partial.
 template <class Arch>
@@ -130,9 +121,13 @@ static void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t 
 template <class Arch, int kVectors>
 static void panel_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_t rows) {
     constexpr int kFull = static_cast<int>(tile_of(Arch::id).rows);
+    // The next panel is fetched into the second-level cache meanwhile, an equal share at each tile.
+    constexpr size_t kLine = 16;
+    const float* next = job.next;
+    const size_t share = job.next_floats == 0 ? 0 : (job.next_floats * kFull / rows + kLine - 1) / kLine * kLine;
     size_t row = 0;
-    for (; row + kFull <= rows; row += kFull) {
-        if (job.next_floats != 0) prefetch_next<Arch>(job, row, rows);
+    for (; row + kFull <= rows; row += kFull, next += share) {
+        for (size_t i = 0; i < share; i += kLine) __builtin_prefetch(next + i, 0, 2);
         tile_f32<Arch, kFull, kVectors>(slice, job, row);
     }
     switch (rows - row) {
