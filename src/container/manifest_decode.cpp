@@ -20,7 +20,7 @@ uint32_t count(const flatbuffers::Vector<T>* v) {
 // The verifier checks where a list's length lies, not its elements; a misaligned 8-byte load is undefined.
 template <class T>
 bool aligned(const flatbuffers::Vector<T>* v) {
-    return reinterpret_cast<uintptr_t>(v->Data()) % alignof(T) == 0;
+    return v->size() == 0 || reinterpret_cast<uintptr_t>(v->Data()) % alignof(T) == 0;
 }
 
 class Decoder {
