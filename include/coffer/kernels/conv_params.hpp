@@ -36,7 +36,7 @@ inline constexpr size_t kJoinedFloats = 128;  // floats a slice copies for each 
 
 // Transposed convolution, second half: gathers the products (input pixel, tap, output channel) into pixels.
 // Operands: products, output, bias or null, residual or null. Units: output rows.
-struct GatherParams {
+struct ConvTransposeParams {
     ConvAxis axes[3];
     size_t batch = 0, outputs = 0;
     size_t pixel_stride = 0, tap_stride = 0, output_stride = 1;  // in the products, in floats

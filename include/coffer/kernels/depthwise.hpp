@@ -171,7 +171,7 @@ static inline ptrdiff_t transposed_source(const ConvAxis& a, ptrdiff_t out, ptrd
 template <class Arch>
 bool conv_gather_f32(const void* params, void* const* operands, size_t begin, size_t end) {
     using V = Batch<Arch, float>;
-    const auto& p = *static_cast<const GatherParams*>(params);
+    const auto& p = *static_cast<const ConvTransposeParams*>(params);
     const auto* products = static_cast<const float*>(operands[0]);
     const auto *bias = static_cast<const float*>(operands[2]), *residual = static_cast<const float*>(operands[3]);
     const ConvAxis &d = p.axes[0], &h = p.axes[1], &w = p.axes[2];

@@ -98,7 +98,7 @@ struct ConvTranspose {
             c.step(c.kernel(kGemmSlot), c.params(p), gemm_operands, p.units(),
                    flops / static_cast<double>(p.units()) / 50);
         }
-        kernels::GatherParams g;
+        kernels::ConvTransposeParams g;
         set_axes(s, g.axes);
         g.batch = static_cast<size_t>(s.batch);
         g.outputs = outputs;
