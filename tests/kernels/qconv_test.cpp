@@ -23,19 +23,19 @@ struct Conv {
     const char* auto_pad = "NOTSET";
 };
 const Conv kConvs[] = {
-    {{1, 8, 6, 7}, {16, 8, 1, 1}, 1, {}, {}, {}},                              // pointwise
-    {{2, 5, 6, 7}, {7, 5, 1, 1}, 1, {2, 2}, {}, {}},                           // pointwise, strided
-    {{1, 3, 11, 9}, {20, 3, 3, 3}, 1, {2, 2}, {1, 1, 1, 1}, {}},               // first layer of a network
+    {{1, 8, 6, 7}, {16, 8, 1, 1}, 1, {}, {}, {}},                 // pointwise
+    {{2, 5, 6, 7}, {7, 5, 1, 1}, 1, {2, 2}, {}, {}},              // pointwise, strided
+    {{1, 3, 11, 9}, {20, 3, 3, 3}, 1, {2, 2}, {1, 1, 1, 1}, {}},  // first layer of a network
     {{1, 16, 8, 8}, {32, 16, 3, 3}, 1, {1, 1}, {1, 1, 1, 1}, {}},
-    {{1, 19, 9, 5}, {18, 19, 3, 2}, 1, {1, 2}, {0, 1, 2, 0}, {2, 1}},          // dilated, uneven
-    {{2, 12, 7, 7}, {9, 4, 3, 3}, 3, {1, 1}, {1, 1, 1, 1}, {}},                // groups
-    {{1, 40, 6, 6}, {80, 20, 1, 1}, 2, {}, {}, {}},                            // grouped pointwise
-    {{1, 32, 10, 10}, {32, 1, 3, 3}, 32, {1, 1}, {1, 1, 1, 1}, {}},            // depthwise
+    {{1, 19, 9, 5}, {18, 19, 3, 2}, 1, {1, 2}, {0, 1, 2, 0}, {2, 1}},  // dilated, uneven
+    {{2, 12, 7, 7}, {9, 4, 3, 3}, 3, {1, 1}, {1, 1, 1, 1}, {}},        // groups
+    {{1, 40, 6, 6}, {80, 20, 1, 1}, 2, {}, {}, {}},                    // grouped pointwise
+    {{1, 32, 10, 10}, {32, 1, 3, 3}, 32, {1, 1}, {1, 1, 1, 1}, {}},    // depthwise
     {{2, 20, 9, 8}, {20, 1, 5, 5}, 20, {2, 2}, {2, 2, 2, 2}, {}},
     {{1, 7, 9, 8}, {7, 1, 2, 3}, 7, {1, 1}, {0, 0, 1, 1}, {2, 2}},
-    {{1, 16, 5, 3}, {16, 1, 7, 7}, 16, {1, 1}, {3, 3, 3, 3}, {}},              // window wider than the image
-    {{1, 6, 4, 4}, {12, 1, 3, 3}, 6, {1, 1}, {1, 1, 1, 1}, {}},                // depthwise with a multiplier
-    {{2, 6, 30}, {10, 6, 5}, 1, {2}, {2, 1}, {}},                              // one spatial axis
+    {{1, 16, 5, 3}, {16, 1, 7, 7}, 16, {1, 1}, {3, 3, 3, 3}, {}},  // window wider than the image
+    {{1, 6, 4, 4}, {12, 1, 3, 3}, 6, {1, 1}, {1, 1, 1, 1}, {}},    // depthwise with a multiplier
+    {{2, 6, 30}, {10, 6, 5}, 1, {2}, {2, 1}, {}},                  // one spatial axis
     {{1, 24, 17}, {24, 1, 3}, 24, {1}, {1, 1}, {}},
     {{1, 4, 5, 6, 4}, {6, 4, 2, 3, 3}, 1, {1, 2, 1}, {1, 1, 1, 0, 1, 1}, {}},  // three
     {{1, 16, 4, 5, 4}, {16, 1, 3, 3, 3}, 16, {1, 1, 1}, {1, 1, 1, 1, 1, 1}, {}},
@@ -89,6 +89,16 @@ TEST_CASE("QLinearConv equals the reference to the bit") {
     });
 }
 
+TEST_CASE("ConvInteger with small weights") {
+    sweep([](const Conv& conv, bool x_signed, bool w_signed, uint32_t seed) {
+        NodeCase c{.op = "ConvInteger"};
+        c.inputs = {bytes(x_signed, conv.x, seed), bytes(true, conv.w, seed + 1)};
+        for (int8_t& w : c.inputs[1].span<int8_t>()) w = static_cast<int8_t>(w_signed ? w / 3 : w / 2);
+        c.constant = {false, true};
+        return c;
+    });
+}
+
 TEST_CASE("ConvInteger equals the reference to the bit") {
     sweep([](const Conv& conv, bool x_signed, bool w_signed, uint32_t seed) {
         NodeCase c{.op = "ConvInteger"};
@@ -105,8 +115,14 @@ TEST_CASE("QConv: tables, clamps, float results, float input") {
         const int64_t out = conv.w[0];
         NodeCase c{.op = "ai.coffer::QConv"};
         c.attrs = attributes(conv);
-        c.inputs = {bytes(false, conv.x, 3), Tensor::scalar(0.02f), byte(false, 128), bytes(true, conv.w, 4),
-                    random_tensor({out}, 5, 0.001f, 0.01f), Tensor(), Tensor::scalar(0.07f), byte(true, -3)};
+        c.inputs = {bytes(false, conv.x, 3),
+                    Tensor::scalar(0.02f),
+                    byte(false, 128),
+                    bytes(true, conv.w, 4),
+                    random_tensor({out}, 5, 0.001f, 0.01f),
+                    Tensor(),
+                    Tensor::scalar(0.07f),
+                    byte(true, -3)};
         c.constant = {false, true, true, true, true, true, true, true, true, true};
         SECTION("clip") {
             c.attrs.push_back({"activation", std::string("Clip")});

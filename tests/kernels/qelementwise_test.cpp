@@ -27,7 +27,9 @@ std::vector<double> run(const NodeCase& c) {
     for (int64_t i = 0; i < (*result)[0].elements(); ++i) values.push_back(load_double((*result)[0].view(), i));
     return values;
 }
-bool refused(const NodeCase& c) { return !NodeRunner(c).infer().ok(); }
+bool refused(const NodeCase& c) {
+    return !NodeRunner(c).infer().ok();
+}
 
 TEST_CASE("QuantizeLinear and DequantizeLinear variants") {
     for (const DType type : {DType::kUint8, DType::kInt8}) {
@@ -83,8 +85,8 @@ TEST_CASE("QuantizeLinear to 8-bit floats") {
 
 TEST_CASE("blocked scales, output_dtype, precision") {
     NodeCase c{.op = "DequantizeLinear", .attrs = {{"axis", int64_t{1}}, {"block_size", int64_t{2}}}};
-    c.inputs = {of_type(DType::kInt4, {2, 3}, {1, 2, 3, -4, -5, -6}), of_type(DType::kFloat, {2, 2}, {1, 10, 100, 1000}),
-                of_type(DType::kInt4, {2, 2}, {0, 1, 0, 0})};
+    c.inputs = {of_type(DType::kInt4, {2, 3}, {1, 2, 3, -4, -5, -6}),
+                of_type(DType::kFloat, {2, 2}, {1, 10, 100, 1000}), of_type(DType::kInt4, {2, 2}, {0, 1, 0, 0})};
     CHECK(run(c) == std::vector<double>{1, 2, 20, -400, -500, -6000});
     c.inputs[1] = of_type(DType::kFloat, {2, 3}, {1, 1, 1, 1, 1, 1});
     CHECK(refused(c));
@@ -111,16 +113,17 @@ TEST_CASE("DynamicQuantizeLinear") {
 }
 
 TEST_CASE("QLinearAdd and QLinearMul") {
-    const std::pair<Shape, Shape> shapes[] = {{{2, 3, 5, 7}, {2, 3, 5, 7}}, {{4, 33}, {33}}, {{1, 33}, {4, 33}},
-                                              {{5, 40}, {}},                {{1}, {3, 3, 3}}, {{100, 200}, {1, 200}}};
+    const std::pair<Shape, Shape> shapes[] = {
+        {{2, 3, 5, 7}, {2, 3, 5, 7}}, {{4, 33}, {33}}, {{1, 33}, {4, 33}}, {{5, 40}, {}}, {{1}, {3, 3, 3}},
+        {{100, 200}, {1, 200}}};
     uint32_t seed = 1;
     for (const char* op : {"com.microsoft::QLinearAdd", "com.microsoft::QLinearMul"}) {
         for (const DType type : {DType::kUint8, DType::kInt8}) {
             for (const auto& [a, b] : shapes) {
                 INFO(op << " " << dtype_name(type) << " " << to_text(a) << " " << to_text(b));
                 NodeCase c{.op = op};
-                c.inputs = {bytes(type, a, seed),     Tensor::scalar(0.02f), of_type(type, {}, {5}),
-                            bytes(type, b, seed + 1), Tensor::scalar(0.03f), of_type(type, {}, {120}),
+                c.inputs = {bytes(type, a, seed),     Tensor::scalar(0.02f),   of_type(type, {}, {5}),
+                            bytes(type, b, seed + 1), Tensor::scalar(0.03f),   of_type(type, {}, {120}),
                             Tensor::scalar(0.05f),    of_type(type, {}, {100})};
                 c.constant = {false, true, true, false, true, true, true, true};
                 CHECK(check_variants(c, 1e-30, 0) > 0);
@@ -140,9 +143,9 @@ TEST_CASE("table ops") {
             CHECK(check_variants(c, 1e-30, 0) > 0);
         }
         NodeCase c{.op = "com.microsoft::QLinearConcat", .attrs = {{"axis", int64_t{1}}}};
-        c.inputs = {Tensor::scalar(0.03f),      of_type(type, {}, {9}),  bytes(type, {2, 3, 5}, 1),
-                    Tensor::scalar(0.05f),      of_type(type, {}, {30}), bytes(type, {2, 1, 5}, 2),
-                    Tensor::scalar(0.02f),      of_type(type, {}, {0})};
+        c.inputs = {Tensor::scalar(0.03f), of_type(type, {}, {9}),  bytes(type, {2, 3, 5}, 1),
+                    Tensor::scalar(0.05f), of_type(type, {}, {30}), bytes(type, {2, 1, 5}, 2),
+                    Tensor::scalar(0.02f), of_type(type, {}, {0})};
         c.constant = {true, true, false, true, true, false, true, true};
         CHECK(check_variants(c, 1e-30, 0) > 0);
         c.inputs.pop_back();
@@ -165,8 +168,8 @@ TEST_CASE("quantized pools and softmax") {
     CHECK(run(pool) == std::vector<double>{-1, 11});
 
     NodeCase soft{.op = "com.microsoft::QLinearSoftmax", .attrs = {{"opset", int64_t{13}}}};
-    soft.inputs = {of_type(DType::kUint8, {2, 2}, {5, 5, 0, 255}), Tensor::scalar(1.0f), of_type(DType::kUint8, {}, {0}),
-                   Tensor::scalar(1 / 256.0f), of_type(DType::kUint8, {}, {0})};
+    soft.inputs = {of_type(DType::kUint8, {2, 2}, {5, 5, 0, 255}), Tensor::scalar(1.0f),
+                   of_type(DType::kUint8, {}, {0}), Tensor::scalar(1 / 256.0f), of_type(DType::kUint8, {}, {0})};
     CHECK(run(soft) == std::vector<double>{128, 128, 0, 255});
 }
 
@@ -175,7 +178,14 @@ TEST_CASE("QGemm, MatMulIntegerToFloat, DynamicQuantizeMatMul") {
     const Tensor sa = Tensor::scalar(0.02f), sb = random_tensor({19}, 3, 0.01f, 0.02f);
     const Tensor za = of_type(DType::kUint8, {}, {99}), zb = of_type(DType::kInt8, {}, {-5});
     NodeCase c{.op = "com.microsoft::QGemm", .attrs = {{"alpha", 0.7f}}};
-    c.inputs = {a, sa, za, b, sb, zb, of_type(DType::kInt32, {1}, {300}), Tensor::scalar(0.3f),
+    c.inputs = {a,
+                sa,
+                za,
+                b,
+                sb,
+                zb,
+                of_type(DType::kInt32, {1}, {300}),
+                Tensor::scalar(0.3f),
                 of_type(DType::kUint8, {}, {128})};
     c.constant = {false, true, true, true, true, true, true, true, true};
     CHECK(check_variants(c, 1e-30, 0) > 0);

@@ -25,8 +25,8 @@ struct Sizes {
     int64_t m, k, n;
 };
 // Around every blocking: fours of k, sixteens of columns, blocks of rows, units.
-constexpr Sizes kSizes[] = {{1, 1, 1},    {1, 3, 17},   {1, 64, 16},  {2, 5, 15},   {3, 64, 64},  {5, 17, 33},
-                            {6, 16, 16},  {7, 63, 31},  {12, 4, 48},  {13, 65, 47}, {17, 128, 80}, {32, 64, 32},
+constexpr Sizes kSizes[] = {{1, 1, 1},     {1, 3, 17},   {1, 64, 16},  {2, 5, 15},    {3, 64, 64},   {5, 17, 33},
+                            {6, 16, 16},   {7, 63, 31},  {12, 4, 48},  {13, 65, 47},  {17, 128, 80}, {32, 64, 32},
                             {33, 100, 20}, {97, 36, 19}, {200, 7, 65}, {130, 260, 24}};
 
 // Every combination of signs, with zero points on both sides.
@@ -59,6 +59,24 @@ TEST_CASE("MatMulInteger without zero points, batched rows") {
     c.inputs = {bytes(false, {3, 5, 20}, 1), bytes(true, {20, 18}, 2)};
     c.constant = {false, true};
     CHECK(check_variants(c, 1e-30, 0) > 0);
+}
+
+// Weights like trained ones: mostly small, some neighbours too large to be summed in 16 bits.
+TEST_CASE("normally distributed weights, signed and unsigned rows") {
+    for (const Sizes& s : kSizes) {
+        for (const bool x_signed : {false, true}) {
+            INFO(s.m << "x" << s.k << "x" << s.n);
+            NodeCase c{.op = "MatMulInteger"};
+            c.inputs = {bytes(x_signed, {s.m, s.k}, 3), random_ints<int8_t>({s.k, s.n}, 4, -30, 30)};
+            std::mt19937 random(5);
+            for (int8_t& w : c.inputs[1].span<int8_t>()) {
+                if (random() % 100 == 0) w = random() % 2 ? 127 : -128;
+            }
+            for (uint8_t& x : c.inputs[0].span<uint8_t>()) x = random() % 3 ? x : x_signed ? 127 : 255;
+            c.constant = {false, true};
+            CHECK(check_variants(c, 1e-30, 0) > 0);
+        }
+    }
 }
 
 // The largest sums: pairs of products that would saturate 16 bits.
@@ -95,9 +113,14 @@ TEST_CASE("QLinearMatMul equals the reference to the bit") {
 
 NodeCase fused(const Sizes& s, uint32_t seed) {
     NodeCase c{.op = "ai.coffer::QMatMul"};
-    c.inputs = {bytes(false, {s.m, s.k}, seed),       Tensor::scalar(0.02f), byte(false, 100),
-                bytes(true, {s.k, s.n}, seed + 1),    random_tensor({s.n}, seed + 2, 0.001f, 0.02f), Tensor(),
-                Tensor::scalar(0.9f),                 byte(false, 90),
+    c.inputs = {bytes(false, {s.m, s.k}, seed),
+                Tensor::scalar(0.02f),
+                byte(false, 100),
+                bytes(true, {s.k, s.n}, seed + 1),
+                random_tensor({s.n}, seed + 2, 0.001f, 0.02f),
+                Tensor(),
+                Tensor::scalar(0.9f),
+                byte(false, 90),
                 random_ints<int32_t>({s.n}, seed + 3, -3000, 3000)};
     c.constant = {false, true, true, true, true, true, true, true, true};
     return c;

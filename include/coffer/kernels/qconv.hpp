@@ -35,7 +35,7 @@ struct QPixelSource {
         }
     }
 
-   private:
+ private:
     // The window of output pixel (z, y, x) as one row.
     template <class A>
     void pixel(const uint8_t* image, size_t z, size_t y, size_t x, A* dst) const {

@@ -82,7 +82,8 @@ bool qbinary(const void* params, void* const* operands, size_t begin, size_t end
             b_bytes[k] = *b;
         }
         size_t i = first;
-        for (; i + kQPanel <= last; i += kQPanel) sixteen(p.a_one ? a_bytes : a + i, p.b_one ? b_bytes : b + i, c + i);
+        for (; i + kQPanel <= last; i += kQPanel)
+            sixteen(p.a_one ? a_bytes : a + i, p.b_one ? b_bytes : b + i, c + i);
         if (i == last) continue;
         for (size_t k = 0; k < last - i; ++k) {
             if (!p.a_one) a_bytes[k] = a[i + k];

@@ -107,7 +107,7 @@ struct QEmit {
         }
     }
 
-   private:
+ private:
     void to_float(I* v, size_t column) const {
         const F low(lo), high(hi);
         for (size_t i = 0; i < L::kCount; ++i) {
@@ -118,7 +118,8 @@ struct QEmit {
     }
     void words(const I* v, size_t valid, char* out) const {
         if (valid == kQPanel) {
-            for (size_t i = 0; i < L::kCount; ++i) v[i].store_unaligned(reinterpret_cast<int32_t*>(out) + i * I::size);
+            for (size_t i = 0; i < L::kCount; ++i)
+                v[i].store_unaligned(reinterpret_cast<int32_t*>(out) + i * I::size);
         } else {
             __builtin_memcpy(out, v, valid * 4);
         }
@@ -157,9 +158,8 @@ static inline QEmit<Arch> qgemm_emit(const QGemmParams& p, void* const* operands
 }
 
 // Operands: A, packed B, block of constants, result, workspace slots, table.
-template <class Arch, class Source>
-static bool qgemm_units(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
-    using Engine = QEngine<Arch>;
+template <class Arch, class Engine, class Source>
+static bool qgemm_run(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
     using A = typename Engine::A;
     const QTiling& t = p.tiling;
     const auto* b = static_cast<const int8_t*>(operands[1]);
@@ -201,6 +201,16 @@ static bool qgemm_units(const QGemmParams& p, const Source& source, void* const*
     }
     Engine::end();
     return true;
+}
+
+template <class Arch, class Source>
+static bool qgemm_units(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
+#if defined(__AVX2__)
+    if constexpr (Arch::id == ArchId::kAvx2) {
+        if (p.split) return qgemm_run<Arch, QStripEngine<Arch>>(p, source, operands, begin, end);
+    }
+#endif
+    return qgemm_run<Arch, QEngine<Arch>>(p, source, operands, begin, end);
 }
 
 template <class Arch>

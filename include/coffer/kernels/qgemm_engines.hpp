@@ -27,7 +27,8 @@ struct QWideEngine {
     }
 
     template <int R, bool kWidened>
-    __attribute__((noinline)) static void tile(const int16_t* a, size_t stride, const void* b, size_t quads, int32_t* sums) {
+    __attribute__((noinline)) static void tile(const int16_t* a, size_t stride, const void* b, size_t quads,
+                                               int32_t* sums) {
         constexpr int kVectors = vectors(R);
         for (size_t column = 0; column < kQPanel; column += kVectors * W::kColumns) {
             V acc[R][kVectors];
@@ -94,6 +95,64 @@ struct QWideEngine {
         }
     }
 };
+
+#if defined(__AVX2__)
+// pmaddubsw on strips whose weights are known not to saturate it. `b` is the panel's array of QStrip.
+template <class Arch>
+struct QStripEngine {
+    using A = uint8_t;
+    static constexpr size_t kRowStep = 12;
+    static constexpr bool kDirect = true;
+    static void begin() {}
+    static void end() {}
+
+    template <int R>
+    __attribute__((noinline)) static void tile(const uint8_t* a, size_t stride, const QStrip& strip, int32_t* sums) {
+        const auto* b = reinterpret_cast<const __m256i*>(reinterpret_cast<const char*>(&strip) + strip.offset);
+        const auto* quad = reinterpret_cast<const uint16_t*>(b + strip.count);
+        const __m256i ones = _mm256_set1_epi16(1);
+        __m256i acc[R];
+        for (int r = 0; r < R; ++r) acc[r] = _mm256_setzero_si256();
+        for (size_t i = 0; i < strip.count; ++i) {
+            const __m256i bv = _mm256_load_si256(b + i);
+            const uint8_t* a0 = a + size_t(quad[i]) * kQQuad;
+            for (int r = 0; r < R; ++r) {
+                const auto* four = reinterpret_cast<const char(*)[4]>(a0 + size_t(r) * stride);
+                __m256i product;
+                // One block, for the reason given in QWide<Avx2>.
+                asm volatile(
+                    "vpbroadcastd %2, %1\n\tvpmaddubsw %3, %1, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
+                    : "+x"(acc[r]), "=&x"(product)
+                    : "m"(*four), "x"(bv), "x"(ones));
+            }
+        }
+        for (int r = 0; r < R; ++r) {
+            _mm256_store_si256(reinterpret_cast<__m256i*>(sums + size_t(r) * kQPanel), acc[r]);
+        }
+    }
+    template <int R = int(kRowStep)>
+    static void tail(size_t rows, const uint8_t* a, size_t stride, const QStrip& strip, int32_t* sums) {
+        if constexpr (R > 0) {
+            if (rows == size_t(R)) return tile<R>(a, stride, strip, sums);
+            tail<R - 1>(rows, a, stride, strip, sums);
+        }
+    }
+    template <class Emit>
+    static void panels(const uint8_t* a, size_t stride, size_t rows, const int8_t* b, size_t, size_t first,
+                       size_t last, void*, const Emit& emit) {
+        alignas(64) int32_t sums[kRowStep * kQPanel];
+        const auto* strips = reinterpret_cast<const QStrip*>(b);
+        for (size_t panel = first; panel < last; ++panel) {
+            for (size_t row = 0; row < rows; row += kRowStep) {
+                const size_t count = rows - row < kRowStep ? rows - row : kRowStep;
+                tail(count, a + row * stride, stride, strips[2 * panel], sums);
+                tail(count, a + row * stride, stride, strips[2 * panel + 1], sums + kQStrip);
+                for (size_t r = 0; r < count; ++r) emit(row + r, panel, sums + r * kQPanel);
+            }
+        }
+    }
+};
+#endif
 
 #if defined(__AVX512VNNI__)
 // vpdpbusd: u8 by s8 in fours, straight from bytes.

@@ -26,11 +26,24 @@ inline constexpr size_t kQPanel = 16;
 inline constexpr size_t kQQuad = 4;
 inline constexpr size_t kQPanelBytes = kQPanel * kQQuad;
 
+// The second packed form, for processors that multiply bytes only with pmaddubsw, which saturates its sums of two
+// products at 16 bits: strips of 8 columns, blocks of 8 columns by four k. A sum of two products stays in range
+// when the two weights add up to at most 128 in magnitude (255 * 128 < 2^15). A block where some do not is split
+// into two blocks of about half the weights, for the same four k; `count` blocks are followed by the number of
+// the four k of each, as uint16. Only worth it when few blocks are split, as in trained weights.
+inline constexpr size_t kQStrip = 8, kQStripBlock = 32;
+struct QStrip {
+    uint64_t offset;  // of the blocks, from this struct
+    uint64_t count;
+};
+
 // AMX consumes K in steps of 64 bytes, the others in fours.
 static constexpr size_t qgemm_quads(ArchId arch, size_t k) {
     return arch == ArchId::kAmx ? (k + 63) / 64 * 16 : (k + 3) / 4;
 }
-static constexpr size_t qgemm_padded_columns(size_t n) { return (n + kQPanel - 1) / kQPanel * kQPanel; }
+static constexpr size_t qgemm_padded_columns(size_t n) {
+    return (n + kQPanel - 1) / kQPanel * kQPanel;
+}
 
 // One block of constants: this head, then for `columns` padded columns int32 init, float scale, float bias and
 // int32 weight zero points (all as the kernel sees them). Static quantization fills it while planning, dynamic
@@ -46,8 +59,12 @@ struct QBlock {
     float unused[9];
 };
 static_assert(sizeof(QBlock) == 64);
-static constexpr size_t qblock_bytes(size_t columns) { return sizeof(QBlock) + 16 * columns; }
-static inline int32_t* qblock_init(void* block) { return reinterpret_cast<int32_t*>(static_cast<char*>(block) + 64); }
+static constexpr size_t qblock_bytes(size_t columns) {
+    return sizeof(QBlock) + 16 * columns;
+}
+static inline int32_t* qblock_init(void* block) {
+    return reinterpret_cast<int32_t*>(static_cast<char*>(block) + 64);
+}
 static inline float* qblock_scale(void* block, size_t columns) {
     return reinterpret_cast<float*>(qblock_init(block) + columns);
 }
@@ -73,11 +90,12 @@ struct QTiling {
 struct QGemmParams {
     QTiling tiling;
     size_t k, quads;
-    size_t n, columns;            // columns: padded, over all groups
-    size_t lda, ldc;              // elements
-    uint8_t flip;                 // 0x80 when the activations are signed
-    bool weight_zeros;            // some weight zero point is not 0
-    bool table;                   // the 8-bit result goes through operand 5, 256 bytes
+    size_t n, columns;  // columns: padded, over all groups
+    size_t lda, ldc;    // elements
+    uint8_t flip;       // 0x80 when the activations are signed
+    bool split;         // packed as strips (QStrip)
+    bool weight_zeros;  // some weight zero point is not 0
+    bool table;         // the 8-bit result goes through operand 5, 256 bytes
     QOut out;
     // batched products: matrices of A, B and C follow each other at these distances (0: shared)
     size_t batches, a_batch, b_batch, c_batch, block_batch;
@@ -87,10 +105,10 @@ struct QGemmParams {
 // in the order kernel position, then channel of the group. gemm.batches counts the groups.
 struct QConvParams {
     QGemmParams gemm;
-    size_t channels, group_channels;       // of the input
-    size_t taps;                           // product of kernel
+    size_t channels, group_channels;                          // of the input
+    size_t taps;                                              // product of kernel
     size_t in[3], out[3], kernel[3], stride[3], dilation[3];  // depth, height, width; 1 where absent
-    ptrdiff_t pad[3];                      // at the beginning
+    ptrdiff_t pad[3];                                         // at the beginning
 };
 
 // Depthwise (one input channel a group, multiplier 1): activations as they are, signed or not; weights as int16
@@ -101,6 +119,8 @@ struct QDepthwiseParams {
     QConvParams conv;
     bool is_signed;
 };
-static constexpr size_t qdepthwise_pairs(size_t taps) { return (taps + 1) / 2; }
+static constexpr size_t qdepthwise_pairs(size_t taps) {
+    return (taps + 1) / 2;
+}
 
 }  // namespace coffer::kernels

@@ -39,7 +39,8 @@ struct QWide<Baseline> {
     static V madd(V acc, V a, V b) { return _mm_add_epi32(acc, _mm_madd_epi16(a, b)); }
     static void store_pairs(int32_t* dst, V lo, V hi) {
         const __m128 a = _mm_castsi128_ps(lo), b = _mm_castsi128_ps(hi);
-        const V even = _mm_castps_si128(_mm_shuffle_ps(a, b, 0x88)), odd = _mm_castps_si128(_mm_shuffle_ps(a, b, 0xdd));
+        const V even = _mm_castps_si128(_mm_shuffle_ps(a, b, 0x88)),
+                odd = _mm_castps_si128(_mm_shuffle_ps(a, b, 0xdd));
         _mm_storeu_si128(reinterpret_cast<V*>(dst), _mm_add_epi32(even, odd));
     }
 };
@@ -140,7 +141,8 @@ template <class Arch>
 struct QBytes {
 #if defined(__x86_64__) || defined(__i386__)
     static void widen8(int16_t* dst, const uint8_t* src, uint8_t flip) {
-        const __m128i wide = _mm_unpacklo_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(src)), _mm_setzero_si128());
+        const __m128i wide =
+            _mm_unpacklo_epi8(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(src)), _mm_setzero_si128());
         _mm_storeu_si128(reinterpret_cast<__m128i*>(dst), _mm_xor_si128(wide, _mm_set1_epi16(flip)));
     }
     static void widen16(int16_t* dst, const uint8_t* src, uint8_t flip) {
@@ -154,7 +156,8 @@ struct QBytes {
     }
     static void copy16(uint8_t* dst, const uint8_t* src, uint8_t flip) {
         const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(src));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(dst), _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(flip))));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(dst),
+                         _mm_xor_si128(bytes, _mm_set1_epi8(static_cast<char>(flip))));
     }
 #else
     static void widen8(int16_t* dst, const uint8_t* src, uint8_t flip) {

@@ -49,7 +49,8 @@ static inline void dequantize_run(const uint8_t* src, float* dst, size_t count, 
         }
         I v[L::kCount];
         L::load_bytes(v, from);
-        for (size_t i = 0; i < L::kCount; ++i) (L::to_float(v[i] - offset) * factor).store_unaligned(to + i * F::size);
+        for (size_t i = 0; i < L::kCount; ++i)
+            (L::to_float(v[i] - offset) * factor).store_unaligned(to + i * F::size);
     };
     size_t i = 0;
     for (; i + kQPanel <= count; i += kQPanel) sixteen(src + i, dst + i);

@@ -12,10 +12,10 @@ inline constexpr size_t kQuantizeBlock = 16384;  // elements of a unit
 // A single scale for all: runs == axis == 1.
 struct QuantizeParams {
     size_t runs, inner, axis;
-    const float* scales;    // axis of them
+    const float* scales;  // axis of them
     const int32_t* zeros;
-    bool is_signed;         // the 8-bit side
-    bool from_block;        // scale and zero come from a QBlock in operand 2
+    bool is_signed;   // the 8-bit side
+    bool from_block;  // scale and zero come from a QBlock in operand 2
 };
 
 // Smallest and largest element of each unit, two floats, for dynamic quantization.
@@ -29,10 +29,10 @@ struct MinMaxParams {
 // DynamicQuantizeLinear. Operands 5 and 6, when `publish`, receive the scale and zero point.
 struct QPrepareParams {
     size_t columns, k, minmax_units;
-    bool is_signed;    // zero point of the activations
+    bool is_signed;  // zero point of the activations
     bool has_scale, has_zero, requantize, publish;
-    float alpha;       // factor of the scale
-    int32_t shift;     // added to the zero point: see qgemm_layout.hpp
+    float alpha;    // factor of the scale
+    int32_t shift;  // added to the zero point: see qgemm_layout.hpp
 };
 
 // 256 results of a function of one byte, for `runs` runs of `length` bytes; run r goes to dst + r * dst_stride.
@@ -46,8 +46,8 @@ enum class QBinary : uint8_t { kAdd, kMul };
 // s8. `outer` rows of `inner` elements; a stride is 1, or 0 where the operand has one element for the row.
 struct QBinaryParams {
     size_t outer, inner;
-    size_t a_row, b_row;      // elements from row to row
-    bool a_one, b_one;        // one element serves the whole row
+    size_t a_row, b_row;  // elements from row to row
+    bool a_one, b_one;    // one element serves the whole row
     bool is_signed;
     QBinary op;
     float a_scale, b_scale, c_scale;

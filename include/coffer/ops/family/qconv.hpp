@@ -30,7 +30,8 @@ inline Result<QConvShape> q_conv_shape(const NodeContext& c, const Shape& x, con
     s.out_channels = w[0];
     s.groups = c.attr_i("group");
     s.group_channels = w[1];
-    if (s.groups < 1 || s.out_channels % s.groups != 0) return c.fail("group ", s.groups, " does not divide weights ", w);
+    if (s.groups < 1 || s.out_channels % s.groups != 0)
+        return c.fail("group ", s.groups, " does not divide weights ", w);
     int64_t channels = 0;
     if (!checked_mul(w[1], s.groups, &channels) || channels != x[1]) {
         return c.fail("input ", x, " and weights ", w, " in ", s.groups, " groups do not match");
@@ -39,7 +40,9 @@ inline Result<QConvShape> q_conv_shape(const NodeContext& c, const Shape& x, con
     const auto n = static_cast<size_t>(s.g.rank);
     const auto kernel = c.attr_ints("kernel_shape"), strides = c.attr_ints("strides");
     const auto dilations = c.attr_ints("dilations"), pads = c.attr_ints("pads");
-    const auto wrong = [](std::span<const int64_t> list, size_t want) { return !list.empty() && list.size() != want; };
+    const auto wrong = [](std::span<const int64_t> list, size_t want) {
+        return !list.empty() && list.size() != want;
+    };
     if (wrong(kernel, n)) return c.fail("kernel_shape has ", kernel.size(), " values for ", n, " spatial axes");
     if (wrong(strides, n)) return c.fail("strides has ", strides.size(), " values for ", n, " spatial axes");
     if (wrong(dilations, n)) return c.fail("dilations has ", dilations.size(), " values for ", n, " spatial axes");
@@ -69,8 +72,8 @@ inline Result<QConvShape> q_conv_shape(const NodeContext& c, const Shape& x, con
 
 inline Status q_conv_infer(InferContext& c, const QRoles& r) {
     COFFER_TRY(q_check_present(c, r));
-    COFFER_TRY_ASSIGN(const QConvShape s, q_conv_shape(c, c.shape(static_cast<size_t>(r.x)),
-                                                       c.shape(static_cast<size_t>(r.w))));
+    COFFER_TRY_ASSIGN(const QConvShape s,
+                      q_conv_shape(c, c.shape(static_cast<size_t>(r.x)), c.shape(static_cast<size_t>(r.w))));
     COFFER_TRY_ASSIGN(const DType type, q_check(c, r, 1, s.out_channels));
     if (q_has(c, r.bias)) {
         const Shape& bias = c.shape(static_cast<size_t>(r.bias));

@@ -92,7 +92,7 @@ struct QUnaryOp {
     template <class Arch>
     static constexpr kernels::KernelFn kernels[] = {&kernels::qtable<Arch>};
 
-   private:
+ private:
     static int64_t result(const NodeContext& c, const QScalar& x, const QScalar& y, int64_t q, DType type) {
         return y.quantize(static_cast<float>(Op::real(c, x.real(q))), type);
     }
@@ -170,7 +170,7 @@ struct QBinaryOp {
     template <class Arch>
     static constexpr kernels::KernelFn kernels[] = {&kernels::qbinary<Arch>};
 
-   private:
+ private:
     static bool is_suffix(const Shape& s, const Shape& of) {
         int i = 0;  // leading ones do not count
         while (i < s.rank() && s[i] == 1) ++i;

@@ -26,7 +26,9 @@ struct QRoles {
     float alpha = 1;            // factor of x_scale
 };
 
-inline bool q_has(const NodeContext& c, int role) { return role >= 0 && c.has_input(static_cast<size_t>(role)); }
+inline bool q_has(const NodeContext& c, int role) {
+    return role >= 0 && c.has_input(static_cast<size_t>(role));
+}
 inline constexpr TypeSet kQBytes = types(DType::kInt8, DType::kUint8);
 
 enum class QResult : uint8_t { kInt32, kQuantized, kFloat };
@@ -72,20 +74,22 @@ inline Result<DType> q_check(const InferContext& c, const QRoles& r, int64_t row
     const QResult result = q_result(c, r);
     if (q_has(c, r.bias)) {
         const auto bias = static_cast<size_t>(r.bias);
-        COFFER_TRY(expect_type(c, bias, result == QResult::kFloat ? types(DType::kFloat, DType::kInt32)
-                                                                  : types(DType::kInt32)));
+        COFFER_TRY(expect_type(
+            c, bias, result == QResult::kFloat ? types(DType::kFloat, DType::kInt32) : types(DType::kInt32)));
     }
     if (r.activation) {
         COFFER_TRY_ASSIGN(const kernels::Activation act, activation_of(c));
-        const bool clamps = act.kind == kernels::Act::kNone || act.kind == kernels::Act::kRelu ||
-                            act.kind == kernels::Act::kClip;
+        const bool clamps =
+            act.kind == kernels::Act::kNone || act.kind == kernels::Act::kRelu || act.kind == kernels::Act::kClip;
         if (result == QResult::kQuantized && !clamps) {
-            return c.fail("an 8-bit result takes Relu, Clip or a table, not activation '", c.attr_s("activation"), "'");
+            return c.fail("an 8-bit result takes Relu, Clip or a table, not activation '", c.attr_s("activation"),
+                          "'");
         }
     }
     if (q_has(c, r.y_zero) && !q_has(c, r.y_scale)) return c.fail("y_zero_point without y_scale");
     DType type = result == QResult::kInt32 ? DType::kInt32 : DType::kFloat;
-    if (result == QResult::kQuantized) type = q_has(c, r.y_zero) ? c.dtype(static_cast<size_t>(r.y_zero)) : DType::kUint8;
+    if (result == QResult::kQuantized)
+        type = q_has(c, r.y_zero) ? c.dtype(static_cast<size_t>(r.y_zero)) : DType::kUint8;
     if (q_has(c, r.table)) {
         const auto table = static_cast<size_t>(r.table);
         COFFER_TRY(expect_type(c, table, kQBytes));
@@ -174,7 +178,7 @@ struct QFinish {
         store_int(dst, at, load_int(c.input(static_cast<size_t>(r.table)), q & 0xff));
     }
 
-   private:
+ private:
     double bias(const RunContext& c, int64_t row, int64_t column) const {  // scalar, (N), (1, N), (M, 1), (M, N)
         const TensorView& b = c.input(static_cast<size_t>(r.bias));
         const int rank = b.shape.rank();

@@ -52,8 +52,9 @@ inline Status q_pack_weights(const TensorView& src, void* dst, const void* arg) 
     auto* out = static_cast<uint8_t*>(dst);
     for (size_t g = 0; g < o.groups; ++g, out += o.group_bytes()) {
         for (size_t column = 0; column < o.columns; ++column) {
-            uint8_t* lane = out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
-                                      kernels::kQQuad;
+            uint8_t* lane =
+                out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
+                          kernels::kQQuad;
             size_t i = 0;
             for (size_t tap = 0; tap < o.k / o.channels; ++tap) {
                 const uint8_t* from = w + o.at(g, column, tap * o.channels);
@@ -65,6 +66,83 @@ inline Status q_pack_weights(const TensorView& src, void* dst, const void* arg) 
     }
     return {};
 }
+// The strips of all groups (QStrip): the structs first, then blocks and numbers of each. Without `dst` only counts.
+struct QStripPacker {
+    const QWeightOrder& o;
+    const TensorView& src;
+
+    size_t strips() const { return o.groups * o.padded() / kernels::kQStrip; }
+    static size_t strip_bytes(size_t count) { return round_up<size_t>(count * (kernels::kQStripBlock + 2), 64); }
+
+    // Four k of a column; 0 beyond the weights.
+    int weight(size_t group, size_t column, size_t k) const {
+        if (column >= o.columns || k >= o.k) return 0;
+        const auto byte = src.as<const uint8_t>()[o.at(group, column, k)];
+        return src.dtype == DType::kUint8 ? byte - 128 : static_cast<int8_t>(byte);
+    }
+    bool is_safe(size_t group, size_t first, size_t q) const {
+        for (size_t column = first; column < first + kernels::kQStrip; ++column) {
+            for (size_t i = 0; i < kernels::kQQuad; i += 2) {
+                const size_t k = q * kernels::kQQuad + i;
+                const int sum = weight(group, column, k) + weight(group, column, k + 1);
+                if (sum > 128 || sum < -128) return false;
+            }
+        }
+        return true;
+    }
+    size_t count(size_t strip) const {
+        const size_t per_group = o.padded() / kernels::kQStrip;
+        size_t n = 0;
+        for (size_t q = 0; q < o.quads; ++q) {
+            n += is_safe(strip / per_group, strip % per_group * kernels::kQStrip, q) ? 1 : 2;
+        }
+        return n;
+    }
+    void block(int8_t* dst, size_t group, size_t first, size_t q, int part, bool safe) const {
+        for (size_t column = 0; column < kernels::kQStrip; ++column) {
+            for (size_t i = 0; i < kernels::kQQuad; ++i) {
+                const int w = weight(group, first + column, q * kernels::kQQuad + i);
+                const int half = w >> 1;
+                dst[column * kernels::kQQuad + i] = static_cast<int8_t>(safe ? w : part == 0 ? half : w - half);
+            }
+        }
+    }
+    void pack(void* dst) const {
+        const size_t per_group = o.padded() / kernels::kQStrip;
+        auto* heads = static_cast<kernels::QStrip*>(dst);
+        char* data = static_cast<char*>(dst) + round_up<size_t>(strips() * sizeof(kernels::QStrip), 64);
+        for (size_t s = 0; s < strips(); ++s) {
+            const size_t group = s / per_group, first = s % per_group * kernels::kQStrip;
+            heads[s].offset = static_cast<size_t>(data - reinterpret_cast<char*>(heads + s));
+            heads[s].count = count(s);
+            auto* blocks = reinterpret_cast<int8_t*>(data);
+            auto* numbers = reinterpret_cast<uint16_t*>(data + heads[s].count * kernels::kQStripBlock);
+            for (size_t q = 0; q < o.quads; ++q) {
+                const bool safe = is_safe(group, first, q);
+                for (int part = 0; part < (safe ? 1 : 2); ++part, blocks += kernels::kQStripBlock) {
+                    block(blocks, group, first, q, part, safe);
+                    *numbers++ = static_cast<uint16_t>(q);
+                }
+            }
+            data += strip_bytes(heads[s].count);
+        }
+    }
+    // Bytes of the packed form; 0 when more than a third of the blocks would be split.
+    size_t bytes() const {
+        size_t total = round_up<size_t>(strips() * sizeof(kernels::QStrip), 64), blocks = 0;
+        for (size_t s = 0; s < strips(); ++s) {
+            const size_t n = count(s);
+            blocks += n;
+            total += strip_bytes(n);
+        }
+        return o.quads > 65535 || blocks > strips() * o.quads * 4 / 3 ? 0 : total;
+    }
+    static Status pack_strips(const TensorView& src, void* dst, const void* arg) {
+        QStripPacker{*static_cast<const QWeightOrder*>(arg), src}.pack(dst);
+        return {};
+    }
+};
+
 // Sums over k of the weights as the kernels see them, int32 for each padded column of each group.
 inline Status q_pack_sums(const TensorView& src, void* dst, const void* arg) {
     const auto& o = *static_cast<const QWeightOrder*>(arg);
@@ -86,12 +164,15 @@ inline Status q_pack_sums(const TensorView& src, void* dst, const void* arg) {
 
 // One planning of one node.
 class QPlanner {
-   public:
+ public:
     QPlanner(PlanContext& c, const QRoles& r, const QWeightOrder& order) : c_(c), r_(r), o_(order) {
         dynamic_ = r.x_scale >= 0 && !q_has(c, r.x_scale);
         x_signed_ = !dynamic_ && c.input(static_cast<size_t>(r.x)).dtype == DType::kInt8;
         run_time_ = dynamic_ || !known(r.x_scale) || !known(r.x_zero);
         o_.quads = kernels::qgemm_quads(c.arch(), o_.k);
+        if (c.arch() == kernels::ArchId::kAvx2 && !o_.depthwise) {
+            strip_bytes_ = QStripPacker{o_, *c.constant(static_cast<size_t>(r.w))}.bytes();
+        }
     }
 
     // Everything that must be constant is.
@@ -157,9 +238,11 @@ class QPlanner {
         return {};
     }
 
-   private:
+ private:
     bool known(int role) const { return !q_has(c_, role) || c_.constant(static_cast<size_t>(role)); }
-    static size_t units(const kernels::QGemmParams& p) { return p.batches * p.tiling.row_units * p.tiling.panel_units; }
+    static size_t units(const kernels::QGemmParams& p) {
+        return p.batches * p.tiling.row_units * p.tiling.panel_units;
+    }
     const TensorView& value(int role) const { return *c_.constant(static_cast<size_t>(role)); }
     double parameter(int role, int64_t i, double absent) const {
         if (!q_has(c_, role)) return absent;
@@ -183,7 +266,8 @@ class QPlanner {
         p.flip = flip();
         p.batches = o_.groups;
         p.a_batch = o_.k;
-        p.b_batch = o_.group_bytes();
+        p.split = strip_bytes_ != 0;
+        p.b_batch = p.split ? o_.padded() / kernels::kQStrip * sizeof(kernels::QStrip) : o_.group_bytes();
         p.c_batch = o_.columns;
         p.block_batch = o_.padded();
         p.tiling = tiling(rows);
@@ -193,16 +277,19 @@ class QPlanner {
     kernels::QTiling tiling(size_t rows) const {
         constexpr size_t kPackedBytes = size_t{192} << 10, kMostRows = 96, kUnits = 16;
         kernels::QTiling t{};
-        const bool wide = c_.arch() == kernels::ArchId::kBaseline || c_.arch() == kernels::ArchId::kAvx2 ||
-                          c_.arch() == kernels::ArchId::kAvx512;
+        const bool wide =
+            strip_bytes_ == 0 && (c_.arch() == kernels::ArchId::kBaseline || c_.arch() == kernels::ArchId::kAvx2 ||
+                                  c_.arch() == kernels::ArchId::kAvx512);
         const size_t element = wide ? 2 : 1;
         t.rows = rows;
         t.a_stride = o_.quads * kernels::kQQuad;
         if (t.a_stride * element % 1024 == 0) t.a_stride += 64 / element;  // rows in different cache sets
         const size_t fit = kPackedBytes / (t.a_stride * element) / 32 * 32;
         t.block_rows = std::clamp<size_t>(fit, 32, kMostRows);
-        if (wide) t.block_rows = std::clamp<size_t>(kPackedBytes / (t.a_stride * element) / 12 * 12, 12, kMostRows);
-        t.block_rows = std::min(t.block_rows, round_up<size_t>(rows, wide ? 12 : 32));
+        const bool twelves = wide || strip_bytes_ != 0;  // rows of a register tile, or twice those
+        if (twelves)
+            t.block_rows = std::clamp<size_t>(kPackedBytes / (t.a_stride * element) / 12 * 12, 12, kMostRows);
+        t.block_rows = std::min(t.block_rows, round_up<size_t>(rows, twelves ? 12 : 32));
         const size_t blocks = (rows + t.block_rows - 1) / t.block_rows;
         t.rows_per_unit = (blocks + kUnits - 1) / kUnits * t.block_rows;
         t.row_units = (rows + t.rows_per_unit - 1) / t.rows_per_unit;
@@ -248,8 +335,8 @@ class QPlanner {
         return Operand::workspace(c_.workspace(std::max<size_t>(64, t.slot_bytes * count)));
     }
     void emit(size_t slot, const void* params, const kernels::QGemmParams& p) {
-        const double macs = static_cast<double>(p.tiling.rows) * static_cast<double>(p.k) *
-                            static_cast<double>(p.n * p.batches);
+        const double macs =
+            static_cast<double>(p.tiling.rows) * static_cast<double>(p.k) * static_cast<double>(p.n * p.batches);
         c_.step(c_.kernel(slot), params, operands_, units(p), macs / static_cast<double>(units(p)) / 80);
     }
 
@@ -273,6 +360,11 @@ class QPlanner {
     Result<Operand> weights() {
         const auto w = static_cast<size_t>(r_.w);
         if (!o_.depthwise) {
+            if (strip_bytes_ != 0) {
+                COFFER_TRY_ASSIGN(const void* strips,
+                                  c_.packed(w, form("strips"), strip_bytes_, &QStripPacker::pack_strips, &o_));
+                return Operand::at(strips);
+            }
             const size_t bytes = o_.group_bytes() * o_.groups;
             COFFER_TRY_ASSIGN(const void* packed, c_.packed(w, form("q4x16"), bytes, &q_pack_weights, &o_));
             return Operand::at(packed);
@@ -340,9 +432,9 @@ class QPlanner {
                 continue;
             }
             const auto za = static_cast<uint32_t>(head->x_zero);
-            kernels::qblock_init(block)[i] = static_cast<int32_t>(
-                static_cast<uint32_t>(added) - za * static_cast<uint32_t>(sums[i]) +
-                static_cast<uint32_t>(o_.k) * za * static_cast<uint32_t>(w_zero));
+            kernels::qblock_init(block)[i] =
+                static_cast<int32_t>(static_cast<uint32_t>(added) - za * static_cast<uint32_t>(sums[i]) +
+                                     static_cast<uint32_t>(o_.k) * za * static_cast<uint32_t>(w_zero));
             const float scale = r_.alpha * x_scale * w_scale;
             kernels::qblock_scale(block, columns)[i] = p->out == kernels::QOut::kInt8 ? scale / y_scale : scale;
         }
@@ -358,9 +450,7 @@ class QPlanner {
             head->lo = b.low;
             head->hi = b.high;
         } else {
-            head->lo = act.kind == kernels::Act::kRelu   ? 0
-                       : act.kind == kernels::Act::kClip ? act.alpha
-                                                         : -INFINITY;
+            head->lo = act.kind == kernels::Act::kRelu ? 0 : act.kind == kernels::Act::kClip ? act.alpha : -INFINITY;
             head->hi = act.kind == kernels::Act::kClip ? act.beta : INFINITY;
         }
     }
@@ -373,7 +463,8 @@ class QPlanner {
         auto* sums = static_cast<int32_t*>(c_.allocate_params(4 * columns, 64));
         for (size_t i = 0; i < columns; ++i) {
             sums[i] = 0;
-            for (size_t t = 0; i < o_.columns && t < o_.k; ++t) sums[i] += static_cast<int32_t>(depthwise_weight(i, t));
+            for (size_t t = 0; i < o_.columns && t < o_.k; ++t)
+                sums[i] += static_cast<int32_t>(depthwise_weight(i, t));
         }
         return static_cast<const int32_t*>(sums);
     }
@@ -421,6 +512,7 @@ class QPlanner {
     PlanContext& c_;
     QRoles r_;
     QWeightOrder o_;
+    size_t strip_bytes_ = 0;  // 0: the weights are packed as panels
     bool dynamic_, x_signed_, run_time_;
     Operand operands_[6] = {Operand::at(nullptr), Operand::at(nullptr), Operand::at(nullptr),
                             Operand::at(nullptr), Operand::at(nullptr), Operand::at(nullptr)};
@@ -507,9 +599,9 @@ struct QConvOp {
     static constexpr Variant variants[] = {{"qdepthwise_8", &accepts_depthwise, &plan_depthwise},
                                            {"qconv_8", &accepts, &plan}};
     template <class Arch>
-    static constexpr kernels::KernelFn kernels[] = {
-        &kernels::qgemm<Arch>,        &kernels::qprepare<Arch>, &kernels::minmax_f32<Arch>,
-        &kernels::quantize_f32<Arch>, &kernels::qconv<Arch>,    &kernels::qdepthwise<Arch>};
+    static constexpr kernels::KernelFn kernels[] = {&kernels::qgemm<Arch>,      &kernels::qprepare<Arch>,
+                                                    &kernels::minmax_f32<Arch>, &kernels::quantize_f32<Arch>,
+                                                    &kernels::qconv<Arch>,      &kernels::qdepthwise<Arch>};
 };
 
 }  // namespace coffer::ops
