@@ -60,7 +60,7 @@ def cpu_us(run, seconds=0.05):
 
 
 def ours_us(program, name):
-    out = subprocess.run([program, f"--benchmark_filter=^{re.escape(name)}$", "--benchmark_min_time=0.05",
+    out = subprocess.run([program, f"--benchmark_filter=^{name}$", "--benchmark_min_time=0.05",
                           "--benchmark_format=json"], capture_output=True, check=True, text=True)
     result = json.loads(out.stdout)["benchmarks"][0]
     if result.get("error_occurred"):

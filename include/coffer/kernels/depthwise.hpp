@@ -64,7 +64,8 @@ struct DepthwiseRow {
                     for (int v = 0; v < kVectors; ++v) {
                         const V weight = V::load_unaligned(w + v * taps * W);
                         for (int c = 0; c < kColumns; ++c) {
-                            sum[c][v] = fma(V::load_unaligned(x + c * step + v * W), weight, sum[c][v]);
+                            sum[c][v] =
+                                multiply_add<Arch>(V::load_unaligned(x + c * step + v * W), weight, sum[c][v]);
                         }
                     }
                 }
@@ -97,7 +98,7 @@ struct DepthwiseRow {
                     const ptrdiff_t pixel = row * aw.in + w0 + k * aw.dilation;
                     const float* x = image + pixel * static_cast<ptrdiff_t>(p.channels) + channel;
                     const float* w = weights + (vector * p.panels.depth + (kd * ah.kernel + kh) * aw.kernel + k) * W;
-                    sum = fma(load_partial<Arch>(x, count), V::load_unaligned(w), sum);
+                    sum = multiply_add<Arch>(load_partial<Arch>(x, count), V::load_unaligned(w), sum);
                 }
             }
         }

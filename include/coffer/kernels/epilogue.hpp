@@ -6,6 +6,16 @@
 
 namespace coffer::kernels {
 
+// a * b + c in one rounding where the row has it: xsimd 8.1 has no fma for AVX-512 and splits it in two.
+template <class Arch>
+[[gnu::always_inline]] static inline Batch<Arch, float> multiply_add(Batch<Arch, float> a, Batch<Arch, float> b,
+                                                                     Batch<Arch, float> c) {
+#if defined(__AVX512F__)
+    if constexpr (Arch::avx512) return _mm512_fmadd_ps(a, b, c);
+#endif
+    return fma(a, b, c);
+}
+
 // The first `count` (1 .. width) elements; the others read as zero and are not touched in memory.
 template <class Arch>
 static inline Batch<Arch, float> load_partial(const float* src, size_t count) {

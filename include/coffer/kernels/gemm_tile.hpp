@@ -74,7 +74,7 @@ static void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t 
                 for (int v = 0; v < kVectors; ++v) bv[v] = V::load_unaligned(b + v * V::size);
                 for (int r = 0; r < kRows; ++r) {
                     const V av(a[r][k + u]);
-                    for (int v = 0; v < kVectors; ++v) sum[u][r][v] = fma(av, bv[v], sum[u][r][v]);
+                    for (int v = 0; v < kVectors; ++v) sum[u][r][v] = multiply_add<Arch>(av, bv[v], sum[u][r][v]);
                 }
             }
         }
@@ -83,7 +83,7 @@ static void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t 
                 for (int r = 0; r < kRows; ++r) {
                     const V av(a[r][k]);
                     for (int v = 0; v < kVectors; ++v) {
-                        sum[0][r][v] = fma(av, V::load_unaligned(b + v * V::size), sum[0][r][v]);
+                        sum[0][r][v] = multiply_add<Arch>(av, V::load_unaligned(b + v * V::size), sum[0][r][v]);
                     }
                 }
             }
