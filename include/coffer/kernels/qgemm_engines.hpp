@@ -118,12 +118,13 @@ struct QStripEngine {
             const uint8_t* a0 = a + size_t(quad[i]) * kQQuad;
             for (int r = 0; r < R; ++r) {
                 const auto* four = reinterpret_cast<const char(*)[4]>(a0 + size_t(r) * stride);
-                __m256i product;
-                // One block, for the reason given in QWide<Avx2>.
+                __m256i product, sum = acc[r];
+                // One block, for the reason given in QWide<Avx2>; on a copy, so that acc stays in registers.
                 asm volatile(
                     "vpbroadcastd %2, %1\n\tvpmaddubsw %3, %1, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
-                    : "+x"(acc[r]), "=&x"(product)
+                    : "+x"(sum), "=&x"(product)
                     : "m"(*four), "x"(bv), "x"(ones));
+                acc[r] = sum;
             }
         }
         for (int r = 0; r < R; ++r) {
