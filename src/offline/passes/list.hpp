@@ -15,5 +15,10 @@ Result<size_t> recognise_layer_norm(graph::Model& model);
 Result<size_t> fuse_bias(graph::Model& model);
 Result<size_t> fuse_residual(graph::Model& model);
 Result<size_t> fuse_activations(graph::Model& model);
+// Quantized patterns to integer nodes.
+Result<size_t> sink_dequantize(graph::Model& model);
+Result<size_t> integer_products(graph::Model& model);
+Result<size_t> integer_dynamic(graph::Model& model);
+Result<size_t> integer_elementwise(graph::Model& model);
 
 }  // namespace coffer::offline::passes

@@ -27,6 +27,10 @@ constexpr std::array kPasses = {
     Pass{"fuse_bias", passes::fuse_bias},
     Pass{"fuse_residual", passes::fuse_residual},
     Pass{"fuse_activations", passes::fuse_activations},
+    Pass{"sink_dequantize", passes::sink_dequantize},
+    Pass{"integer_products", passes::integer_products},
+    Pass{"integer_dynamic", passes::integer_dynamic},
+    Pass{"integer_elementwise", passes::integer_elementwise},
 };
 
 void collect_graphs(const graph::Model& model, uint32_t index, std::vector<bool>& used) {

@@ -1,6 +1,50 @@
 #include "offline/passes/quantized.hpp"
 
+#include <algorithm>
+#include <array>
+
+#include "coffer/ops/op.hpp"
+
 namespace coffer::offline {
+namespace {
+
+// With a positive scale, the largest of some elements is one of them.
+constexpr std::array<std::string_view, 15> kMoves = {
+    "Reshape", "Transpose", "Flatten",  "Squeeze",      "Unsqueeze", "Slice",        "Split",         "Gather",
+    "Expand",  "Tile",      "Identity", "DepthToSpace", "MaxPool",   "SpaceToDepth", "GatherElements"};
+
+}  // namespace
+
+bool moves_elements(const graph::Node& node) {
+    if (std::ranges::find(kMoves, node.op) == kMoves.end()) return false;
+    return node.op != "MaxPool" || node.outputs.size() < 2 || node.outputs[1] == graph::kAbsent;  // with indices
+}
+
+std::optional<size_t> elementwise_input(const Editor& e, const graph::Node& node) {
+    const ops::Op* op = ops::find(node.op);
+    if (!op || op->facts->layout != ops::LayoutRule::kElementwise || !op->facts->deterministic) return std::nullopt;
+    if (node.outputs.size() != 1 || node.op.starts_with("com.microsoft::QLinear") || node.op == "Cast" ||
+        node.op == "QuantizeLinear" || node.op == "DequantizeLinear") {
+        return std::nullopt;
+    }
+    std::optional<size_t> data;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] == graph::kAbsent) continue;
+        if (const Tensor* t = e.constant(node.inputs[i])) {
+            if (t->elements() != 1 || t->shape().rank() > 1) return std::nullopt;
+        } else if (data) {
+            return std::nullopt;
+        } else {
+            data = i;
+        }
+    }
+    return data;
+}
+
+bool is_fast(std::string_view name) {
+    const ops::Op* op = ops::find(name);
+    return op && !op->variants.empty();
+}
 
 std::optional<Product> as_product(const graph::Node& node) {
     Product p;

@@ -8,7 +8,7 @@
 namespace coffer::offline {
 
 Status quantize_dynamic(graph::Model& model, std::vector<std::string>& notes) {
-    unfuse(model);
+    unfuse(model, false);
     Editor e(model, 0);
     struct Weights {
         ValueId values, scales;

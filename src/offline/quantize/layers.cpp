@@ -51,14 +51,14 @@ std::optional<Product> quantizable(const Editor& e, const graph::Node& node) {
     return p;
 }
 
-void unfuse(graph::Model& model) {
+void unfuse(graph::Model& model, bool clamps) {
     Editor e(model, 0);
     graph::Graph& g = e.graph();
     std::vector<graph::Node> nodes;
     for (graph::Node& node : g.nodes) {
         const auto p = quantizable(e, node);
         const bool residual = p && p->residual != graph::kAbsent;
-        const bool activation = p && !p->activation.empty() && (residual || !is_clamp(p->activation));
+        const bool activation = p && !p->activation.empty() && (residual || clamps || !is_clamp(p->activation));
         if (!residual && !activation) {
             nodes.push_back(std::move(node));
             continue;

@@ -9,7 +9,8 @@ namespace coffer::offline {
 // A product with constant float32 weights of a rank that integer nodes take.
 std::optional<Product> quantizable(const Editor& e, const graph::Node& node);
 
-// Fused residuals become Add nodes, fused activations other than Relu and Clip nodes of their own.
-void unfuse(graph::Model& model);
+// Fused residuals become Add nodes and fused activations nodes of their own, but for a Relu or Clip that an
+// integer product can keep; with `clamps`, that too.
+void unfuse(graph::Model& model, bool clamps);
 
 }  // namespace coffer::offline
