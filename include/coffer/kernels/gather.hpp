@@ -10,7 +10,7 @@ namespace coffer::kernels {
 // operands: data, indices, dst. False when an index lies outside its axis.
 template <class Arch>
 bool gather_rows(const void* params, void* const* operands, size_t begin, size_t end) {
-    const auto& p = *static_cast<const GatherParams*>(params);
+    const auto& p = *static_cast<const GatherRowsParams*>(params);
     const auto* src = static_cast<const char*>(operands[0]);
     auto* dst = static_cast<char*>(operands[2]);
     const int64_t limit = static_cast<int64_t>(end) * p.group;

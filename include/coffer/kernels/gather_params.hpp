@@ -5,7 +5,7 @@
 
 namespace coffer::kernels {
 
-struct GatherParams {
+struct GatherRowsParams {
     int64_t dim;        // of the axis gathered from
     int64_t count;      // indices
     int64_t rows;       // outer x count: rows of the output

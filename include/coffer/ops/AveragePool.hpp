@@ -21,7 +21,7 @@ struct AveragePool : PoolFold<AveragePool>, PoolFast<AveragePool, kernels::PoolK
                                  .min_outputs = 1,
                                  .max_outputs = 1,
                                  .attrs = kAttrs,
-                                 .layout = LayoutRule::kChannels};
+                                 .layout = LayoutRule::kFollow};
 
     explicit AveragePool(const NodeContext& c) : count_padding_(c.attr_i("count_include_pad") != 0) {}
     static Status check(const NodeContext&) { return {}; }

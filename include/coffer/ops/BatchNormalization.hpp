@@ -17,7 +17,7 @@ struct BatchNormalization {
                                  .min_outputs = 1,
                                  .max_outputs = 3,
                                  .attrs = attrs,
-                                 .layout = LayoutRule::kChannels,
+                                 .layout = LayoutRule::kFollow,
                                  .atol = 1e-5,
                                  .rtol = 1e-4,
                                  .inplace_input = 0};

@@ -17,7 +17,8 @@ struct Flatten : FastMoveOp<Flatten> {
                                  .attrs = attrs,
                                  .atol = 0,
                                  .rtol = 0,
-                                 .inplace_input = 0};
+                                 .inplace_input = 0,
+                                 .view = true};
 
     static Status move(MoveContext& m) {
         const int64_t given = m.node().attr_i("axis");

@@ -60,7 +60,7 @@ struct Gather : MoveOp<Gather> {
         const Shape& data = c.input(0).shape;
         int axis = 0;
         if (!normalize_axis(c.attr_i("axis"), data.rank(), &axis)) return c.fail("axis");
-        kernels::GatherParams p{};
+        kernels::GatherRowsParams p{};
         p.dim = data[axis];
         p.count = c.input(1).shape.elements();
         p.rows = data.elements(0, axis) * p.count;

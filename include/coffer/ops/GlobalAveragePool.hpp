@@ -14,7 +14,7 @@ struct GlobalAveragePool : GlobalPool<GlobalAveragePool>,
                                  .max_inputs = 1,
                                  .min_outputs = 1,
                                  .max_outputs = 1,
-                                 .layout = LayoutRule::kChannels};
+                                 .layout = LayoutRule::kFollow};
     static constexpr double start = 0;
 
     explicit GlobalAveragePool(const NodeContext&) {}

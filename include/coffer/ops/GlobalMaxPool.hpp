@@ -15,7 +15,7 @@ struct GlobalMaxPool : GlobalPool<GlobalMaxPool>, GlobalPoolFast<GlobalMaxPool, 
                                  .max_inputs = 1,
                                  .min_outputs = 1,
                                  .max_outputs = 1,
-                                 .layout = LayoutRule::kChannels,
+                                 .layout = LayoutRule::kFollow,
                                  .atol = 0,
                                  .rtol = 0};
     static constexpr double start = -std::numeric_limits<double>::infinity();

@@ -19,7 +19,8 @@ struct Identity {
                                  .layout = LayoutRule::kElementwise,
                                  .atol = 0,
                                  .rtol = 0,
-                                 .inplace_input = 0};
+                                 .inplace_input = 0,
+                                 .view = true};
 
     static Status infer(InferContext& c) {
         if (c.input(0).kind != ValueKind::kTensor) {

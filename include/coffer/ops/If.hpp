@@ -39,7 +39,8 @@ struct If {
         const bool both = first.ok() && second.ok();
         for (size_t i = 0; i < a.size(); ++i) {
             Type type = first.ok() ? a[i] : b[i];
-            if (both && (a[i].kind != b[i].kind || a[i].dtype != b[i].dtype)) {
+            const bool known = a[i].dtype != DType::kUndefined && b[i].dtype != DType::kUndefined;
+            if (both && known && (a[i].kind != b[i].kind || a[i].dtype != b[i].dtype)) {
                 return c.fail("output ", i, " is ", a[i].dtype, " in one branch and ", b[i].dtype, " in the other");
             }
             if (!both || !same_type(a[i], b[i])) type.shape_known = false;

@@ -25,7 +25,7 @@ struct MaxPool : PoolFast<MaxPool, kernels::PoolKind::kMax> {
                                  .min_outputs = 1,
                                  .max_outputs = 2,
                                  .attrs = kAttrs,
-                                 .layout = LayoutRule::kChannels,
+                                 .layout = LayoutRule::kFollow,
                                  .atol = 0,
                                  .rtol = 0};
 

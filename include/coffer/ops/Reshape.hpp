@@ -18,7 +18,8 @@ struct Reshape : FastMoveOp<Reshape> {
                                  .attrs = attrs,
                                  .atol = 0,
                                  .rtol = 0,
-                                 .inplace_input = 0};
+                                 .inplace_input = 0,
+                                 .view = true};
 
     static Status move(MoveContext& m) {
         Ints wanted;

@@ -42,7 +42,7 @@ struct Scan {
         for (size_t i = 0; i < out.size(); ++i) {
             if (out[i].kind != ValueKind::kTensor) return c.fail("output ", i, " is not a tensor");
             if (i < p.states) {
-                if (out[i].dtype != c.dtype(i))
+                if (out[i].dtype != DType::kUndefined && out[i].dtype != c.dtype(i))
                     return c.fail("state ", i, " changes from ", c.dtype(i), " to ", out[i].dtype);
                 if (out[i].shape_known && out[i].shape != c.shape(i))
                     return c.fail("state ", i, " changes from ", c.shape(i), " to ", out[i].shape);

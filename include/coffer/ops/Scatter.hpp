@@ -19,7 +19,7 @@ struct Scatter : MoveOp<Scatter> {
                                  .rtol = 0,
                                  .inplace_input = 0};
 
-    static Status move(MoveContext& m) { return scatter_by_element(m, Reduction::kNone); }
+    static Status move(MoveContext& m) { return scatter_by_element(m, ScatterReduction::kNone); }
 };
 
 }  // namespace coffer::ops

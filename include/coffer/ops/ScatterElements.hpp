@@ -19,7 +19,7 @@ struct ScatterElements : MoveOp<ScatterElements> {
                                  .inplace_input = 0};
 
     static Status move(MoveContext& m) {
-        COFFER_TRY_ASSIGN(const Reduction how, scatter_reduction(m));
+        COFFER_TRY_ASSIGN(const ScatterReduction how, scatter_reduction(m));
         return scatter_by_element(m, how);
     }
 };

@@ -20,7 +20,7 @@ struct ScatterND : MoveOp<ScatterND> {
     static Status move(MoveContext& m) {
         const Shape &data = m.shape(0), &places = m.shape(1);
         COFFER_TRY(check_index_type(m, 1));
-        COFFER_TRY_ASSIGN(const Reduction how, scatter_reduction(m));
+        COFFER_TRY_ASSIGN(const ScatterReduction how, scatter_reduction(m));
         if (data.rank() < 1 || places.rank() < 1)
             return m.fail("data ", data, " and indices ", places, " need rank 1");
         if (places.back() < 1 || places.back() > data.rank())

@@ -17,7 +17,8 @@ struct ShapeOp {
                                  .max_outputs = 1,
                                  .attrs = attrs,
                                  .atol = 0,
-                                 .rtol = 0};
+                                 .rtol = 0,
+                                 .type_only = true};
 
     static Status infer(InferContext& c) {
         COFFER_TRY(require_tensors(c));

@@ -14,7 +14,8 @@ struct Size {
                                  .min_outputs = 1,
                                  .max_outputs = 1,
                                  .atol = 0,
-                                 .rtol = 0};
+                                 .rtol = 0,
+                                 .type_only = true};
 
     static Status infer(InferContext& c) {
         COFFER_TRY(require_tensors(c));

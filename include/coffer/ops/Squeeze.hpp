@@ -15,7 +15,8 @@ struct Squeeze : FastMoveOp<Squeeze> {
                                  .max_outputs = 1,
                                  .atol = 0,
                                  .rtol = 0,
-                                 .inplace_input = 0};
+                                 .inplace_input = 0,
+                                 .view = true};
 
     static Status move(MoveContext& m) {
         const Shape& from = m.shape(0);

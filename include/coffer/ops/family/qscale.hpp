@@ -66,8 +66,10 @@ struct QGranularity {
     }
 };
 
+// One scale for all is a scalar or a tensor of one element, and its zero point may be the other.
 inline Status q_check_zero_shape(const InferContext& c) {
-    if (c.has_input(2) && !(c.shape(2) == c.shape(1))) {
+    if (!c.has_input(2) || (c.shape(2).elements() == 1 && c.shape(1).elements() == 1)) return {};
+    if (!(c.shape(2) == c.shape(1))) {
         return c.fail("zero point ", c.shape(2), " and scale ", c.shape(1), " differ in shape");
     }
     return {};

@@ -36,9 +36,9 @@ Status each_element(const MoveContext& m, int axis, Visit visit) {
     return {};
 }
 
-enum class Reduction : uint8_t { kNone, kAdd, kMul, kMax, kMin };
+enum class ScatterReduction : uint8_t { kNone, kAdd, kMul, kMax, kMin };
 
-inline Result<Reduction> scatter_reduction(const MoveContext& m) {
+inline Result<ScatterReduction> scatter_reduction(const MoveContext& m) {
     const std::string_view name = m.node().attr_s("reduction");
     constexpr const char* names[] = {"none", "add", "mul", "max", "min"};
     for (uint8_t i = 0; i < 5; ++i) {
@@ -46,26 +46,26 @@ inline Result<Reduction> scatter_reduction(const MoveContext& m) {
         const DType t = m.dtype(0);
         if (i > 0 && !is_integer(t) && !is_floating(t) && t != DType::kBool)
             return m.fail("reduction ", name, " of ", t);
-        return static_cast<Reduction>(i);
+        return static_cast<ScatterReduction>(i);
     }
     return m.fail("reduction '", name, "'");
 }
 
 template <class T>
-T reduce(Reduction how, T a, T b) {
+T reduce(ScatterReduction how, T a, T b) {
     switch (how) {
-        case Reduction::kAdd: return a + b;
-        case Reduction::kMul: return a * b;
-        case Reduction::kMax: return a < b ? b : a;
-        case Reduction::kMin: return b < a ? b : a;
+        case ScatterReduction::kAdd: return a + b;
+        case ScatterReduction::kMul: return a * b;
+        case ScatterReduction::kMax: return a < b ? b : a;
+        case ScatterReduction::kMin: return b < a ? b : a;
         default: return b;
     }
 }
 
 // dst[d .. d+n) = dst (how) src[s .. s+n)
-inline void scatter_elements(Reduction how, const TensorView& dst, int64_t d, const TensorView& src, int64_t s,
+inline void scatter_elements(ScatterReduction how, const TensorView& dst, int64_t d, const TensorView& src, int64_t s,
                              int64_t n) {
-    if (how == Reduction::kNone) return copy_elements(dst, d, 1, src, s, 1, n);
+    if (how == ScatterReduction::kNone) return copy_elements(dst, d, 1, src, s, 1, n);
     for (int64_t i = 0; i < n; ++i) {
         if (is_floating(dst.dtype)) {
             const double a = load_double(dst, d + i), b = load_double(src, s + i);
@@ -74,7 +74,7 @@ inline void scatter_elements(Reduction how, const TensorView& dst, int64_t d, co
         }
         // Sums and products are the same bits for signed and unsigned; only the order differs.
         const int64_t a = load_int(dst, d + i), b = load_int(src, s + i);
-        const bool by_order = how == Reduction::kMax || how == Reduction::kMin;
+        const bool by_order = how == ScatterReduction::kMax || how == ScatterReduction::kMin;
         const int64_t r = by_order && dst.dtype != DType::kUint64
                               ? reduce(how, a, b)
                               : static_cast<int64_t>(reduce(how, uint64_t(a), uint64_t(b)));
@@ -90,7 +90,7 @@ inline Status start_scatter(MoveContext& m) {
     return {};
 }
 
-inline Status scatter_by_element(MoveContext& m, Reduction how) {
+inline Status scatter_by_element(MoveContext& m, ScatterReduction how) {
     COFFER_TRY_ASSIGN(const int axis, check_elements(m, m.shape(1)));
     if (m.shape(2) != m.shape(1)) return m.fail("updates ", m.shape(2), " for indices ", m.shape(1));
     COFFER_TRY(start_scatter(m));
