@@ -1,0 +1,57 @@
+"""Symbols of the built objects and of the shared library.
+
+arch LIST     LIST has one line per object: "<instruction set or -> <path>". No symbol may be defined both by
+              an object built for one instruction set and by any object built with other flags: the linker
+              keeps one of them, and the wrong one crashes on an older CPU.
+exports LIB FILE   What LIB exports must be exactly the lines of FILE.
+"""
+import collections
+import os
+import subprocess
+import sys
+
+
+def nm(*arguments):
+    tool = os.environ.get("NM", "nm")
+    run = subprocess.run([tool, "--format=posix", *arguments], check=True, capture_output=True, text=True)
+    for line in run.stdout.splitlines():
+        fields = line.split()
+        if len(fields) >= 2 and len(fields[1]) == 1:
+            yield fields[0], fields[1]
+
+
+def check_arch(list_file):
+    with open(list_file, encoding="utf-8") as f:
+        objects = [line.split(maxsplit=1) for line in f.read().splitlines() if line]
+    owners = collections.defaultdict(set)
+    for flags, path in objects:
+        for symbol, _ in nm("--defined-only", "--extern-only", path):
+            owners[symbol].add(flags)
+    shared = sorted(s for s, flags in owners.items() if len(flags) > 1)
+    for symbol in shared:
+        demangled = subprocess.run(["c++filt", symbol], capture_output=True, text=True, check=False).stdout.strip()
+        print(f"{', '.join(sorted(owners[symbol]))}: {demangled}")
+    instruction_sets = {flags for flags, _ in objects} - {"-"}
+    print(f"{len(objects)} objects, {len(instruction_sets)} instruction sets, {len(owners)} symbols, {len(shared)} shared")
+    return not shared and len(instruction_sets) > 1 and owners
+
+
+def check_exports(library, expected_file):
+    exported = {s.split("@")[0] for s, _ in nm("--dynamic", "--defined-only", library)}
+    with open(expected_file, encoding="utf-8") as f:
+        expected = {line for line in f.read().splitlines() if line and not line.startswith("#")}
+    for symbol in sorted(exported - expected):
+        print(f"exported, but not in {expected_file}: {symbol}")
+    for symbol in sorted(expected - exported):
+        print(f"in {expected_file}, but not exported: {symbol}")
+    print(f"{len(exported)} exported symbols")
+    return exported == expected and exported
+
+
+def main():
+    checks = {"arch": check_arch, "exports": check_exports}
+    return 0 if checks[sys.argv[1]](*sys.argv[2:]) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
