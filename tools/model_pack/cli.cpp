@@ -1,0 +1,206 @@
+#include "cli.hpp"
+
+#include <fmt/format.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "offline/npy.hpp"
+
+namespace coffer::cli {
+namespace {
+
+// What to try, by kind of error.
+const char* hint(const Error& error) {
+    switch (error.detail()) {
+        case Detail::kNoRecipient: return "none of the given keys opens this file; see `model-pack inspect FILE`";
+        case Detail::kUntrusted: return "name the vendor's public key with --trust";
+        case Detail::kSignature: return "the file was changed or is signed by a key you do not trust";
+        case Detail::kUnprotected: return "it was packed with --unprotected; --allow-unprotected opens it";
+        case Detail::kRollback: return "a newer version is required by --min-version";
+        case Detail::kWrongModel: return "the name of the model is not the one given with --name";
+        default: break;
+    }
+    switch (error.code()) {
+        case Code::kUnsupported: return "`model-pack ops` lists what is supported";
+        case Code::kLimit: return "raise the limit with --max-memory if this is expected";
+        case Code::kInternal: return "this is a bug; please report it with the model if you can";
+        default: return nullptr;
+    }
+}
+
+}  // namespace
+
+int exit_code(const Error& error) {
+    switch (error.code()) {
+        case Code::kOk: return kOk;
+        case Code::kInvalidArgument:
+        case Code::kBufferTooSmall: return kUsage;
+        case Code::kIo: return kIo;
+        case Code::kFormat: return kDamaged;
+        case Code::kAuth: return kAuth;
+        case Code::kPolicy: return kPolicy;
+        case Code::kUnsupported: return kUnsupported;
+        case Code::kLimit:
+        case Code::kOutOfMemory: return kLimit;
+        case Code::kCancelled: return kInterrupted;
+        case Code::kInternal: return kBug;
+    }
+    return kBug;
+}
+
+void add_json(CLI::App& app, bool& json) {
+    app.add_flag("--json", json, "Print one JSON document to stdout");
+}
+
+void print_json(std::string_view verb, Json document) {
+    Json out{{"verb", verb}, {"schema", kJsonSchema}};
+    out.update(document);
+    fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_error(const Error& error) {
+    fmt::print(stderr, "model-pack: error: {}\n", error.message());
+    if (const char* text = hint(error)) fmt::print(stderr, "  hint: {}\n", text);
+}
+void print_note(const std::string& text) {
+    fmt::print(stderr, "{}\n", text);
+}
+bool stderr_is_terminal() {
+    return isatty(STDERR_FILENO) == 1;
+}
+
+std::string bytes_text(uint64_t bytes) {
+    if (bytes < 1000) return fmt::format("{} B", bytes);
+    double value = static_cast<double>(bytes);
+    const char* unit = "";
+    for (const char* u : {"KB", "MB", "GB", "TB"}) {
+        if (value < 1000) break;
+        value /= 1000;
+        unit = u;
+    }
+    return fmt::format("{:.3g} {}", value, unit);
+}
+
+std::string hex(Bytes bytes) {
+    std::string out;
+    for (std::byte b : bytes) out += fmt::format("{:02x}", std::to_integer<unsigned>(b));
+    return out;
+}
+
+void add_access(CLI::App& app, AccessOptions& o) {
+    app.add_option("--key", o.keys, "Key: a file, 'password' (asked), 'fd:N' or 'raw:FILE'; may be repeated")
+        ->type_name("K");
+    app.add_option("--trust", o.trust, "Public key (PEM) of a signer to trust; may be repeated")->type_name("PUB");
+    app.add_option("--threshold", o.threshold, "How many different trusted signers are needed")
+        ->capture_default_str();
+    app.add_option("--name", o.name, "The model must have been packed under this name")->type_name("ID");
+    app.add_option("--min-version", o.min_version, "Refuse older versions of the model");
+    app.add_option("--max-memory", o.max_memory, "Limit for weights and activations together")
+        ->transform(CLI::AsSizeValue(false))
+        ->type_name("SIZE");
+    app.add_flag("--aead-only", o.aead_only, "Skip chunk hashes: faster, but a holder of the key could forge");
+    app.add_flag("--allow-unprotected", o.allow_unprotected, "Accept files packed with --unprotected");
+}
+
+Result<trust::Policy> make_policy(const AccessOptions& o) {
+    trust::Policy policy;
+    for (const std::string& path : o.trust) {
+        COFFER_TRY_ASSIGN(const trust::Signer signer, trust::load_signer(path));
+        COFFER_TRY(policy.add_signer(signer));
+    }
+    policy.threshold = o.threshold;
+    if (!o.name.empty()) COFFER_TRY(policy.expect_model(o.name));
+    policy.min_version = o.min_version;
+    policy.caps.max_memory = o.max_memory;
+    if (o.aead_only) policy.integrity = trust::Integrity::kAeadOnly;
+    if (o.allow_unprotected) policy.allow_unprotected = policy.allow_unsigned = true;
+    policy.debug_names = !o.keys.empty() || o.allow_unprotected;
+    return policy;
+}
+
+Result<crypto::SecretBytes> ask_password(const std::string& prompt) {
+    std::FILE* terminal = std::fopen("/dev/tty", "r+");
+    if (!terminal) return error(Code::kIo, "a password is needed, but there is no terminal to ask on; use fd:N");
+    std::fputs(prompt.c_str(), terminal);
+    std::fflush(terminal);
+    termios old{};
+    const bool quiet = tcgetattr(fileno(terminal), &old) == 0;
+    if (quiet) {
+        termios silent = old;
+        silent.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+        tcsetattr(fileno(terminal), TCSAFLUSH, &silent);
+    }
+    char line[1024];
+    const bool read = std::fgets(line, sizeof line, terminal) != nullptr;
+    if (quiet) tcsetattr(fileno(terminal), TCSAFLUSH, &old);
+    std::fputs("\n", terminal);
+    std::fclose(terminal);
+    if (!read) return error(Code::kIo, "no password was given");
+    std::string_view text(line);
+    if (text.ends_with('\n')) text.remove_suffix(1);
+    auto secret = crypto::SecretBytes::copy_of(as_bytes(text));
+    os::wipe(line, sizeof line);
+    return secret;
+}
+
+Status add_key(trust::Keyring& keyring, const std::string& spec) {
+    if (spec == "password") {
+        keyring.set_password_source([] { return ask_password("Password: "); });
+        return {};
+    }
+    if (spec.starts_with("raw:")) return trust::load_raw_key(keyring, spec.substr(4));
+    if (spec.starts_with("fd:")) {
+        int fd = -1;
+        if (!CLI::detail::lexical_cast(spec.substr(3), fd) || fd < 0) {
+            return error(Code::kInvalidArgument, "--key ", spec, ": not a file descriptor");
+        }
+        COFFER_TRY_ASSIGN(const crypto::SecretBytes text, trust::read_key_fd(fd));
+        if (trust::add_keys(keyring, text.bytes()).ok()) return {};
+        COFFER_TRY_ASSIGN(crypto::SecretBytes password, text.clone());  // not a key: a password
+        keyring.set_password(std::move(password));
+        return {};
+    }
+    return trust::load_keys(keyring, spec);
+}
+
+Result<trust::Keyring> make_keyring(const AccessOptions& o) {
+    trust::Keyring keyring;
+    for (const std::string& spec : o.keys) COFFER_TRY(add_key(keyring, spec));
+    return keyring;
+}
+
+Result<runtime::Loaded> load(const std::string& path, const AccessOptions& o, bool digests) {
+    COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o));
+    COFFER_TRY_ASSIGN(const trust::Keyring keyring, make_keyring(o));
+    runtime::LoadOptions options;
+    options.digests = digests;
+    runtime::ThreadPool pool(os::cpu_count());
+    options.parallel = &pool;
+    auto loaded = runtime::load(container::Source::file(path), policy, keyring, options);
+    if (!loaded) return loaded.error().within(path + ": ");
+    return loaded;
+}
+
+Status bind_inputs(runtime::Runner& runner, const std::vector<std::string>& bindings) {
+    for (const std::string& binding : bindings) {
+        const size_t at = binding.rfind("=@");
+        if (at == std::string::npos) {
+            return error(Code::kInvalidArgument, "--input ", binding, ": expected NAME=@file.npy");
+        }
+        const std::string name = binding.substr(0, at);
+        const size_t index = runner.model().find_input(name);
+        if (index == runtime::Model::kNotFound) {
+            std::string known;
+            for (size_t i = 0; i < runner.model().inputs().size(); ++i)
+                known += " '" + runner.model().input(i).name + "'";
+            return error(Code::kInvalidArgument, "the model has no input '", name, "'; it has", known);
+        }
+        COFFER_TRY_ASSIGN(Tensor tensor, offline::read_npy(binding.substr(at + 2)));
+        COFFER_TRY(runner.bind_input(index, Value(std::move(tensor))));
+    }
+    return {};
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,85 @@
+// What the verbs of model-pack share: exit codes, error output, options for keys and trust, JSON.
+// Results go to stdout, everything else to stderr.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "coffer/base/error.hpp"
+#include "coffer/base/tensor.hpp"
+#include "container/write.hpp"
+#include "runtime/load.hpp"
+#include "runtime/runner.hpp"
+#include "trust/key_file.hpp"
+
+namespace coffer::cli {
+
+using Json = nlohmann::ordered_json;
+
+// Documented in model-pack(1); scripts rely on them.
+enum Exit : int {
+    kOk = 0,
+    kUsage = 2,
+    kIo = 3,
+    kDamaged = 4,
+    kAuth = 5,
+    kPolicy = 6,
+    kUnsupported = 7,
+    kNotMet = 8,
+    kLimit = 9,
+    kBug = 70,
+    kInterrupted = 130,
+};
+int exit_code(const Error& error);
+
+// A verb: adds its subcommand and gives what to run when it was chosen. `run` returns an exit code.
+struct Verb {
+    CLI::App* app = nullptr;
+    std::function<Result<int>()> run;
+};
+using AddVerb = void (*)(CLI::App& root, std::vector<Verb>& verbs);
+
+// Every verb has --json; the document carries the verb and a schema version.
+inline constexpr int kJsonSchema = 1;
+void add_json(CLI::App& app, bool& json);
+void print_json(std::string_view verb, Json document);
+
+// A line on stderr, with a hint of what to try where there is one.
+void print_error(const Error& error);
+void print_note(const std::string& text);
+bool stderr_is_terminal();
+// "12.3 MB", "417 KB".
+std::string bytes_text(uint64_t bytes);
+std::string hex(Bytes bytes);
+
+// ---- keys, trust, loading ----------------------------------------------------------------------------------
+
+// --key K ... --trust PUB ... and what goes with them.
+struct AccessOptions {
+    std::vector<std::string> keys;
+    std::vector<std::string> trust;
+    uint32_t threshold = 1;
+    std::string name;
+    uint64_t min_version = 0;
+    uint64_t max_memory = 0;
+    bool aead_only = false;
+    bool allow_unprotected = false;
+};
+void add_access(CLI::App& app, AccessOptions& options);
+Result<trust::Policy> make_policy(const AccessOptions& options);
+// FILE, password, fd:N or raw:FILE.
+Status add_key(trust::Keyring& keyring, const std::string& spec);
+Result<trust::Keyring> make_keyring(const AccessOptions& options);
+Result<runtime::Loaded> load(const std::string& path, const AccessOptions& options, bool digests = false);
+// Asks on the terminal, without echo.
+Result<crypto::SecretBytes> ask_password(const std::string& prompt);
+
+// ---- tensors -------------------------------------------------------------------------------------------------
+
+// NAME=@x.npy bindings.
+Status bind_inputs(runtime::Runner& runner, const std::vector<std::string>& bindings);
+
+}  // namespace coffer::cli

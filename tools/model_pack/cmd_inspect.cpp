@@ -1,0 +1,169 @@
+// inspect: what a file says. Without --trust nothing of it is verified, and it is labelled so.
+#include <fmt/format.h>
+
+#include "cli.hpp"
+#include "offline/pack.hpp"
+
+namespace coffer::cli {
+namespace {
+
+struct InspectOptions {
+    std::string file;
+    AccessOptions access;
+    bool json = false;
+};
+
+Json describe_values(const runtime::Model& model, bool inputs) {
+    Json list = Json::array();
+    const size_t count = inputs ? model.inputs().size() : model.outputs().size();
+    for (size_t i = 0; i < count; ++i) {
+        const graph::ValueInfo& v = inputs ? model.input(i) : model.output(i);
+        Json shape = Json::array();
+        if (v.type.dims) {
+            for (const graph::Dim& d : *v.type.dims) {
+                if (d.known()) {
+                    shape.push_back(d.value);
+                } else {
+                    shape.push_back(d.symbol.empty() ? Json(nullptr) : Json(d.symbol));
+                }
+            }
+        }
+        list.push_back({{"name", v.name}, {"dtype", dtype_name(v.type.dtype)}, {"shape", shape}});
+    }
+    return list;
+}
+
+Json describe_file(const container::Unverified& u) {
+    Json slots = Json::array(), signatures = Json::array();
+    for (const auto& s : u.slots) slots.push_back({{"kind", trust::slot_kind_name(s.kind)}, {"id", hex(s.slot_id)}});
+    for (const auto& s : u.signatures)
+        signatures.push_back({{"alg", s.alg == 1 ? "ed25519" : std::to_string(s.alg)}, {"key_id", hex(s.key_id)}});
+    return {{"file_size", u.file_size},
+            {"content_id", hex(u.content_id)},
+            {"model_id", hex(u.header.model_id)},
+            {"model_version", u.header.model_version},
+            {"created", u.header.created},
+            {"not_after", u.header.not_after},
+            {"suite", crypto::suite_name(u.header.aead())},
+            {"payload_bytes", u.header.payload_len},
+            {"signatures", signatures},
+            {"recipients", slots}};
+}
+
+Result<int> inspect_onnx(const InspectOptions& o) {
+    offline::PrepareOptions p;
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, offline::prepare(o.file, p));
+    Json ops = Json::object();
+    for (const graph::Graph& g : prepared.model.graphs) {
+        for (const graph::Node& n : g.nodes) ops[n.op] = ops.value(n.op, 0) + 1;
+    }
+    Json result{{"file", o.file}, {"format", "onnx"}, {"weight_bytes", prepared.original_weight_bytes}, {"ops", ops}};
+    COFFER_TRY_ASSIGN(const auto model, runtime::Model::create(std::move(prepared.model)));
+    result["runs"] = true;
+    result["inputs"] = describe_values(*model, true);
+    result["outputs"] = describe_values(*model, false);
+    if (o.json) {
+        print_json("inspect", result);
+    } else {
+        fmt::print("{}: ONNX, will run. After optimization:\n{}\n", o.file, result["ops"].dump(2));
+    }
+    return kOk;
+}
+
+bool is_onnx(const std::string& path) {
+    return path.size() > 5 && path.ends_with(".onnx");
+}
+
+void print_text(const InspectOptions& o, const Json& r) {
+    const bool verified = r.contains("verified") && r["verified"].get<bool>();
+    fmt::print("{}{}\n", o.file, verified ? "" : "   UNVERIFIED: anyone could have written what follows");
+    for (const auto& [key, value] : r.items()) {
+        if (key == "file") continue;
+        fmt::print("  {:<16} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+}
+
+Result<int> inspect(const InspectOptions& o) {
+    if (is_onnx(o.file)) return inspect_onnx(o);
+    COFFER_TRY_ASSIGN(const container::Unverified facts, container::inspect(container::Source::file(o.file)));
+    Json result = describe_file(facts);
+    result["verified"] = false;
+    if (!o.access.trust.empty() || o.access.allow_unprotected) {
+        if (!o.access.keys.empty() || o.access.allow_unprotected) {
+            COFFER_TRY_ASSIGN(const runtime::Loaded loaded, load(o.file, o.access, true));
+            result["name"] = loaded.model->graph().name;
+            result["producer"] = loaded.model->graph().producer;
+            result["inputs"] = describe_values(*loaded.model, true);
+            result["outputs"] = describe_values(*loaded.model, false);
+            result["nodes"] = loaded.model->main().nodes.size();
+            result["weight_bytes"] = loaded.model->weight_bytes();
+            Json metadata = Json::object(), blobs = Json::object();
+            for (const auto& [k, v] : loaded.model->graph().metadata) metadata[k] = v;
+            for (const auto& blob : loaded.model->graph().blobs) blobs[blob.name] = blob.bytes.size();
+            result["metadata"] = metadata;
+            result["attachments"] = blobs;
+            result["manifest_sha256"] = hex(loaded.manifest_sha256);
+            result["payload_sha256"] = hex(loaded.payload_sha256);
+            result["verified"] = !loaded.facts.signers.empty();
+        } else {
+            COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
+            COFFER_TRY(container::verify(container::Source::file(o.file), policy));
+            result["verified"] = true;
+        }
+    }
+    if (o.json) {
+        print_json("inspect", result);
+    } else {
+        print_text(o, result);
+    }
+    return kOk;
+}
+
+struct VerifyOptions {
+    std::string file;
+    AccessOptions access;
+    bool json = false;
+};
+
+Result<int> verify(const VerifyOptions& o) {
+    COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
+    COFFER_TRY_ASSIGN(const container::Facts facts, container::verify(container::Source::file(o.file), policy));
+    const bool opened = !o.access.keys.empty();
+    if (opened) COFFER_TRY(load(o.file, o.access));
+    Json signers = Json::array();
+    for (const trust::KeyId& id : facts.signers) signers.push_back(hex(id));
+    if (o.json) {
+        print_json("verify", {{"file", o.file},
+                              {"ok", true},
+                              {"content_id", hex(facts.content_id)},
+                              {"model_version", facts.header.model_version},
+                              {"signers", signers},
+                              {"opened", opened}});
+    } else {
+        fmt::print("{}: ok, version {}, signed by {} trusted key{}{}\n", o.file, facts.header.model_version,
+                   signers.size(), signers.size() == 1 ? "" : "s", opened ? ", every chunk opens" : "");
+    }
+    return kOk;
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& root, std::vector<Verb>& verbs) {
+    auto* app = root.add_subcommand("inspect", "Show what a file says of itself");
+    auto o = std::make_shared<InspectOptions>();
+    app->add_option("FILE", o->file, "A .coffer or .onnx file")->required();
+    add_access(*app, o->access);
+    add_json(*app, o->json);
+    verbs.push_back({app, [o] { return inspect(*o); }});
+}
+
+void add_verify(CLI::App& root, std::vector<Verb>& verbs) {
+    auto* app = root.add_subcommand("verify", "Check signature and every hash; with a key, open every chunk too");
+    auto o = std::make_shared<VerifyOptions>();
+    app->add_option("FILE", o->file, "A .coffer file")->required();
+    add_access(*app, o->access);
+    add_json(*app, o->json);
+    verbs.push_back({app, [o] { return verify(*o); }});
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,101 @@
+// key new, key pub: identities as age writes them, signing keys as PKCS#8 PEM.
+#include <fmt/format.h>
+
+#include "cli.hpp"
+#include "crypto/age.hpp"
+#include "crypto/pem.hpp"
+
+namespace coffer::cli {
+namespace {
+
+struct NewOptions {
+    std::string out;
+    bool signing = false, passphrase = false, json = false;
+};
+
+Result<crypto::SecretBytes> new_passphrase() {
+    COFFER_TRY_ASSIGN(crypto::SecretBytes first, ask_password("New passphrase: "));
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes second, ask_password("Again: "));
+    if (first.empty()) return error(Code::kInvalidArgument, "the passphrase is empty");
+    if (!(first == second)) return error(Code::kInvalidArgument, "the two passphrases differ");
+    return first;
+}
+
+Result<int> key_new(const NewOptions& o) {
+    Json result{{"file", o.out}};
+    if (o.signing) {
+        COFFER_TRY_ASSIGN(const trust::SigningKey key, trust::SigningKey::generate());
+        crypto::SecretBytes passphrase;
+        if (o.passphrase) {
+            COFFER_TRY_ASSIGN(passphrase, new_passphrase());
+        }
+        COFFER_TRY_ASSIGN(const crypto::SecretBytes pem, key.to_pem(passphrase.bytes()));
+        COFFER_TRY(trust::write_key_file(o.out, pem.bytes()));
+        result["kind"] = "signing";
+        result["key_id"] = hex(key.signer().id);
+    } else {
+        if (o.passphrase) return error(Code::kInvalidArgument, "--passphrase is for signing keys (--signing)");
+        COFFER_TRY_ASSIGN(const crypto::X25519Identity identity, crypto::X25519Identity::generate());
+        COFFER_TRY_ASSIGN(const crypto::SecretBytes text, trust::identity_file_text(identity, os::unix_time()));
+        COFFER_TRY(trust::write_key_file(o.out, text.bytes()));
+        result["kind"] = "encryption";
+        COFFER_TRY_ASSIGN(const std::string recipient, crypto::age_recipient(identity.public_key));
+        result["recipient"] = recipient;
+    }
+    if (o.json) {
+        print_json("key new", result);
+    } else if (!o.signing) {
+        print_note(fmt::format("Public key: {}", result["recipient"].get<std::string>()));
+    } else {
+        print_note(fmt::format("Signing key id: {}", result["key_id"].get<std::string>()));
+    }
+    return kOk;
+}
+
+Result<int> key_pub(const std::string& path, bool json) {
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes text, trust::read_key_file(path));
+    std::string out;
+    if (as_text(text.bytes()).find("-----BEGIN") != std::string_view::npos) {
+        COFFER_TRY_ASSIGN(const trust::SigningKey key,
+                          trust::load_signing_key(path, [] { return ask_password("Passphrase: "); }));
+        COFFER_TRY_ASSIGN(out, crypto::ed25519_public_to_pem(key.signer().public_key));
+    } else {
+        trust::Keyring keyring;
+        COFFER_TRY(trust::add_keys(keyring, text.bytes()));
+        for (const auto& identity : keyring.identities()) {
+            COFFER_TRY_ASSIGN(const std::string recipient, crypto::age_recipient(identity.public_key));
+            out += recipient + "\n";
+        }
+        if (out.empty()) return error(Code::kInvalidArgument, path, ": a raw key has no public part");
+    }
+    if (json) {
+        print_json("key pub", {{"file", path}, {"public", out}});
+    } else {
+        fmt::print("{}", out);
+    }
+    return kOk;
+}
+
+}  // namespace
+
+void add_key(CLI::App& root, std::vector<Verb>& verbs) {
+    auto* app = root.add_subcommand("key", "Make keys and show their public parts");
+    app->require_subcommand(1);
+    auto* create = app->add_subcommand("new", "Write a new private key file (mode 0600, never overwritten)");
+    auto o = std::make_shared<NewOptions>();
+    create->add_option("--out,-o", o->out, "The file to write")->required()->type_name("FILE");
+    create->add_flag("--signing", o->signing,
+                     "An Ed25519 signing key; without it, an X25519 identity as age-keygen makes");
+    create->add_flag("--passphrase", o->passphrase, "Encrypt the signing key; the passphrase is asked");
+    add_json(*create, o->json);
+    verbs.push_back({create, [o] { return key_new(*o); }});
+
+    auto* pub = app->add_subcommand("pub", "Print the age1... recipient or the public signing key (PEM)");
+    auto path = std::make_shared<std::string>();
+    auto json = std::make_shared<bool>(false);
+    pub->add_option("FILE", *path, "A private key file")->required();
+    add_json(*pub, *json);
+    verbs.push_back({pub, [path, json] { return key_pub(*path, *json); }});
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,235 @@
+// pack: ONNX in, sealed file out.
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "cli.hpp"
+#include "crypto/age.hpp"
+#include "offline/pack.hpp"
+#include "ops/versions.hpp"
+
+namespace coffer::cli {
+namespace {
+
+struct PackOptions {
+    std::string input, output, name, precision = "fp32", data, expires, suite = "aes-256-gcm";
+    uint64_t version = 0;
+    bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false;
+    std::vector<std::string> attach, meta, states, recipients, signers;
+};
+
+// An age recipient, a file of them, "password", or raw:FILE.
+Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out) {
+    if (spec == "password") {
+        COFFER_TRY_ASSIGN(const crypto::SecretBytes first, ask_password("New password: "));
+        COFFER_TRY_ASSIGN(const crypto::SecretBytes second, ask_password("Again: "));
+        if (first.empty()) return error(Code::kInvalidArgument, "the password is empty");
+        if (!(first == second)) return error(Code::kInvalidArgument, "the two passwords differ");
+        COFFER_TRY_ASSIGN(container::Recipient r, container::password_recipient(first.bytes()));
+        out.push_back(std::move(r));
+        return {};
+    }
+    if (spec.starts_with("raw:")) {
+        COFFER_TRY_ASSIGN(const crypto::SecretBytes key, trust::read_key_file(spec.substr(4)));
+        COFFER_TRY_ASSIGN(container::Recipient r, container::raw_key_recipient(key.bytes()));
+        out.push_back(std::move(r));
+        return {};
+    }
+    if (spec.starts_with("age1")) {
+        COFFER_TRY_ASSIGN(const crypto::X25519Public key, crypto::parse_age_recipient(spec));
+        out.push_back(container::x25519_recipient(key));
+        return {};
+    }
+    COFFER_TRY_ASSIGN(const std::vector<crypto::X25519Public> keys, trust::load_recipients(spec));
+    for (const crypto::X25519Public& key : keys) out.push_back(container::x25519_recipient(key));
+    return {};
+}
+
+Result<uint64_t> created_time() {
+    const char* epoch = os::environment("SOURCE_DATE_EPOCH");
+    if (!epoch || !*epoch) return static_cast<uint64_t>(os::unix_time());
+    uint64_t seconds = 0;
+    if (!CLI::detail::lexical_cast(std::string(epoch), seconds)) {
+        return error(Code::kInvalidArgument, "SOURCE_DATE_EPOCH '", epoch, "' is not a number of seconds");
+    }
+    return seconds;
+}
+
+// "90d", "12h", "30m", "45s".
+Result<uint64_t> duration(const std::string& text) {
+    uint64_t n = 0, unit = 0;
+    const char last = text.empty() ? ' ' : text.back();
+    if (last == 'd') unit = 86400;
+    if (last == 'h') unit = 3600;
+    if (last == 'm') unit = 60;
+    if (last == 's') unit = 1;
+    if (unit == 0 || !CLI::detail::lexical_cast(text.substr(0, text.size() - 1), n) || n == 0 ||
+        n > 36500 * 86400ull / unit) {
+        return error(Code::kInvalidArgument, "--expires '", text, "': expected a time such as 90d or 12h");
+    }
+    return n * unit;
+}
+
+Result<std::pair<std::string, std::string>> key_value(const std::string& text, const char* option) {
+    const size_t at = text.find('=');
+    if (at == 0 || at == std::string::npos)
+        return error(Code::kInvalidArgument, option, " '", text, "': expected KEY=VALUE");
+    return std::pair{text.substr(0, at), text.substr(at + 1)};
+}
+
+Status check(const PackOptions& o) {
+    const bool sealed = !o.recipients.empty() || !o.signers.empty();
+    if (o.unprotected && sealed)
+        return error(Code::kInvalidArgument, "--unprotected excludes --encrypt-to and --sign");
+    if (!o.unprotected && !o.dry_run && (o.recipients.empty() || o.signers.empty())) {
+        return error(Code::kInvalidArgument,
+                     "a sealed file needs --encrypt-to and --sign (or, for a local experiment, --unprotected)");
+    }
+    if (!o.signers.empty() && (o.name.empty() || o.version == 0)) {
+        return error(Code::kInvalidArgument, "a signed model needs --name and --model-version (1 or more)");
+    }
+    if (o.output.empty() && !o.dry_run) return error(Code::kInvalidArgument, "-o OUT.coffer is missing");
+    return {};
+}
+
+Result<offline::Prepared> prepare(const PackOptions& o) {
+    offline::PrepareOptions p;
+    if (o.precision == "int8") p.precision = offline::Precision::kInt8;
+    if (o.precision == "int8-dynamic") p.precision = offline::Precision::kInt8Dynamic;
+    p.data = o.data;
+    p.synthetic = o.synthetic;
+    if (p.precision == offline::Precision::kInt8 && o.data.empty() && !o.synthetic) {
+        return error(Code::kInvalidArgument,
+                     "--precision int8 needs --data DIR with samples (or --synthetic, unverified; or int8-dynamic)");
+    }
+    for (const std::string& text : o.states) {
+        COFFER_TRY_ASSIGN(auto pair, key_value(text, "--state"));
+        p.states.push_back({pair.first, pair.second});
+    }
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, offline::prepare(o.input, p));
+    for (const std::string& text : o.meta) {
+        COFFER_TRY_ASSIGN(auto pair, key_value(text, "--meta"));
+        prepared.model.metadata.push_back(std::move(pair));
+    }
+    for (const std::string& path : o.attach) {
+        COFFER_TRY_ASSIGN(graph::Blob blob, offline::read_attachment(path));
+        prepared.model.blobs.push_back(std::move(blob));
+    }
+    prepared.model.name = o.name;
+    prepared.model.version = o.version;
+    prepared.model.producer = std::string("model-pack ") + COFFER_VERSION;
+    return prepared;
+}
+
+Json summary(const PackOptions& o, const offline::Prepared& p) {
+    Json passes = Json::object();
+    for (const offline::PassStats& s : p.passes) passes[s.name] = s.changes;
+    size_t nodes = 0;
+    for (const graph::Graph& g : p.model.graphs) nodes += g.nodes.size();
+    return {{"input", o.input},
+            {"precision", o.precision},
+            {"nodes", nodes},
+            {"weight_bytes", offline::weight_bytes(p.model)},
+            {"original_weight_bytes", p.original_weight_bytes},
+            {"passes", passes},
+            {"warnings", p.import.warnings},
+            {"notes", p.notes}};
+}
+
+Result<int> dry_run(const PackOptions& o, offline::Prepared prepared) {
+    Json result = summary(o, prepared);
+    COFFER_TRY(runtime::Model::create(std::move(prepared.model)));
+    result["runs"] = true;
+    if (o.json) {
+        print_json("pack", result);
+        return kOk;
+    }
+    fmt::print("{} will run: {} nodes, weights {}\n", o.input, result["nodes"].get<size_t>(),
+               bytes_text(result["weight_bytes"].get<uint64_t>()));
+    return kOk;
+}
+
+Result<int> pack(const PackOptions& o) {
+    COFFER_TRY(check(o));
+    if (o.output == o.input)
+        return error(Code::kInvalidArgument, "the output would replace the input '", o.input, "'");
+    container::WriteOptions w;
+    std::vector<trust::SigningKey> keys;
+    for (const std::string& path : o.signers) {
+        COFFER_TRY_ASSIGN(trust::SigningKey key, trust::load_signing_key(path, [] {
+                              return ask_password("Passphrase of the signing key: ");
+                          }));
+        keys.push_back(std::move(key));
+    }
+    for (const trust::SigningKey& key : keys) w.signers.push_back(&key);
+    for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, w.recipients));
+    w.unprotected = o.unprotected;
+    w.pad_payload = o.pad;
+    w.suite = o.suite == "chacha20-poly1305" ? crypto::Suite::kChaCha20Poly1305 : crypto::Suite::kAes256Gcm;
+    w.op_version = &ops::version_of;
+    COFFER_TRY_ASSIGN(w.created, created_time());
+    if (!o.expires.empty()) {
+        COFFER_TRY_ASSIGN(const uint64_t seconds, duration(o.expires));
+        w.not_after = w.created + seconds;
+    }
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, prepare(o));
+    if (!o.json) {
+        for (const std::string& text : prepared.import.warnings) print_note("warning: " + text);
+        for (const std::string& text : prepared.notes) print_note("note: " + text);
+        if (w.recipients.size() == 1)
+            print_note("note: there is one recipient; if its key is lost, the file cannot be opened");
+    }
+    if (o.dry_run) return dry_run(o, std::move(prepared));
+
+    COFFER_TRY_ASSIGN(const container::Written written, container::write(prepared.model, w, o.output));
+    Json result = summary(o, prepared);
+    result["output"] = o.output;
+    result["file_size"] = written.file_size;
+    result["content_id"] = hex(written.content_id);
+    result["manifest_sha256"] = hex(written.manifest_sha256);
+    result["payload_sha256"] = hex(written.payload_sha256);
+    if (o.json) {
+        print_json("pack", result);
+    } else {
+        fmt::print("{}: {} ({} of weights, {} in the original), {}\n", o.output, bytes_text(written.file_size),
+                   bytes_text(result["weight_bytes"].get<uint64_t>()), bytes_text(prepared.original_weight_bytes),
+                   o.unprotected ? "UNPROTECTED" : "encrypted and signed");
+    }
+    return kOk;
+}
+
+}  // namespace
+
+void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
+    auto* app = root.add_subcommand("pack", "Turn an ONNX model into one sealed file");
+    auto o = std::make_shared<PackOptions>();
+    app->add_option("IN.onnx", o->input, "The model")->required();
+    app->add_option("-o,--output", o->output, "The file to write; replaced in one step")->type_name("OUT.coffer");
+    app->add_option("--name", o->name, "Identity of the model, such as com.acme.detector")->type_name("ID");
+    app->add_option("--model-version", o->version, "Version of the model, 1 or more; raise it with every release");
+    app->add_option("--precision", o->precision, "fp32, int8 (calibrated with --data) or int8-dynamic")
+        ->check(CLI::IsMember({"fp32", "int8", "int8-dynamic"}))
+        ->capture_default_str();
+    app->add_option("--data", o->data, "Calibration samples: DIR/*.npy, or DIR/<sample>/<input>.npy")
+        ->type_name("DIR");
+    app->add_flag("--synthetic", o->synthetic, "Calibrate with made-up samples (unverified)");
+    app->add_option("--attach", o->attach, "Store a file (labels, dictionary); may be repeated")->type_name("FILE");
+    app->add_option("--meta", o->meta, "Store a text; may be repeated")->type_name("K=V");
+    app->add_option("--state", o->states, "Let the runner carry an output to an input of the next run")
+        ->type_name("OUT=IN");
+    app->add_option("--expires", o->expires, "Refuse to open after this time, such as 90d")->type_name("TIME");
+    app->add_option("--encrypt-to", o->recipients,
+                    "age1... recipient, a file of them, 'password', or raw:FILE; may be repeated")
+        ->type_name("R");
+    app->add_option("--sign", o->signers, "Private signing key (PEM); may be repeated")->type_name("KEY");
+    app->add_option("--suite", o->suite, "Cipher suite")
+        ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
+        ->capture_default_str();
+    app->add_flag("--pad", o->pad, "Hide the exact size (adds at most 12 %)");
+    app->add_flag("--unprotected", o->unprotected, "Neither encrypt nor sign: for local experiments");
+    app->add_flag("--dry-run", o->dry_run, "Only say whether the model will run and at what size");
+    add_json(*app, o->json);
+    verbs.push_back({app, [o] { return pack(*o); }});
+}
+
+}  // namespace coffer::cli

@@ -1,0 +1,76 @@
+// model-pack: import, quantize, seal, inspect, run and compare models. The list of verbs.
+#include <unistd.h>
+#include <csignal>
+#include <cstdio>
+
+#include "cli.hpp"
+
+namespace coffer::cli {
+
+void add_key(CLI::App&, std::vector<Verb>&);
+void add_pack(CLI::App&, std::vector<Verb>&);
+void add_inspect(CLI::App&, std::vector<Verb>&);
+void add_verify(CLI::App&, std::vector<Verb>&);
+void add_run(CLI::App&, std::vector<Verb>&);
+void add_bench(CLI::App&, std::vector<Verb>&);
+void add_dump(CLI::App&, std::vector<Verb>&);
+void add_ops(CLI::App&, std::vector<Verb>&);
+void add_onnx_test(CLI::App&, std::vector<Verb>&);
+void add_doctor(CLI::App&, std::vector<Verb>&);
+void add_version(CLI::App&, std::vector<Verb>&);
+void add_completion(CLI::App&, std::vector<Verb>&);
+
+namespace {
+
+constexpr AddVerb kVerbs[] = {add_key,  add_pack, add_inspect,   add_verify, add_run,     add_bench,
+                              add_dump, add_ops,  add_onnx_test, add_doctor, add_version, add_completion};
+
+// A temporary file never outlives the process. Async-signal-safe.
+void on_signal(int signal) {
+    os::remove_temporaries();
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);
+}
+
+int run(int argc, char** argv) {
+    CLI::App app{"Packs models into sealed files and works with them.", "model-pack"};
+    app.require_subcommand(1);
+    app.set_version_flag("--version", std::string("model-pack ") + COFFER_VERSION);
+    app.footer(
+        "Exit codes: 0 ok, 2 usage, 3 input/output, 4 damaged file, 5 key or signature, 6 policy,\n"
+        "7 unsupported, 8 threshold not met, 9 limit or memory, 70 internal error, 130 interrupted.\n"
+        "`model-pack VERB --help` tells about a verb.");
+    std::vector<Verb> verbs;
+    for (AddVerb add : kVerbs) add(app, verbs);
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& e) {
+        return app.exit(e) == 0 ? kOk : kUsage;
+    }
+    for (const Verb& verb : verbs) {
+        if (!verb.app->parsed()) continue;
+        const Result<int> code = verb.run();
+        if (code) return *code;
+        print_error(code.error());
+        return exit_code(code.error());
+    }
+    return kUsage;
+}
+
+}  // namespace
+}  // namespace coffer::cli
+
+int main(int argc, char** argv) {
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, coffer::cli::on_signal);
+    std::signal(SIGPIPE, SIG_DFL);
+    try {
+        const int code = coffer::cli::run(argc, argv);
+        return std::fflush(stdout) == 0 ? code : coffer::cli::kIo;
+    } catch (const std::bad_alloc&) {
+        std::fputs("model-pack: error: out of memory\n", stderr);
+        return coffer::cli::kLimit;
+    } catch (const std::exception& e) {
+        std::fprintf(stderr, "model-pack: internal error: %s\n", e.what());
+        return coffer::cli::kBug;
+    }
+}
