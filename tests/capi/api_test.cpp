@@ -1,0 +1,267 @@
+// The C ABI and its C++ face, through a file in memory.
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <unistd.h>
+
+#include "catch.hpp"
+#include "container/write.hpp"
+#include "coffer/coffer.h"
+#include "runtime/graphs.hpp"
+
+using namespace coffer;
+
+namespace {
+
+std::vector<char> unprotected_file() {
+    test::Builder b = test::small_cnn();
+    b.model.blobs.push_back({"labels.txt", {std::byte{'a'}, std::byte{'b'}}});
+    b.model.metadata.push_back({"author", "nobody"});
+    container::WriteOptions options;
+    options.unprotected = true;
+    const std::string path = (std::filesystem::temp_directory_path() / ("api_test_" + std::to_string(::getpid()) + ".coffer")).string();
+    const auto written = container::write(b.model, options, path);
+    REQUIRE(written.ok());
+    std::ifstream file(path, std::ios::binary);
+    std::vector<char> bytes((std::istreambuf_iterator<char>(file)), {});
+    std::filesystem::remove(path);
+    return bytes;
+}
+
+struct Handles {
+    coffer_policy* policy = nullptr;
+    coffer_model* model = nullptr;
+    coffer_runner* runner = nullptr;
+    ~Handles() {
+        coffer_runner_free(&runner);
+        coffer_model_free(&model);
+        coffer_policy_free(&policy);
+    }
+};
+
+void open(Handles& h, const std::vector<char>& file, const coffer_runner_options* options = nullptr) {
+    coffer_error error;
+    REQUIRE(coffer_policy_new(&h.policy, &error) == COFFER_OK);
+    REQUIRE(coffer_policy_allow_unprotected(h.policy, 1, &error) == COFFER_OK);
+    REQUIRE(coffer_policy_allow_unsigned(h.policy, 1, &error) == COFFER_OK);
+    const auto status = coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, nullptr, &error);
+    INFO(error.message);
+    REQUIRE(status == COFFER_OK);
+    REQUIRE(coffer_runner_new(&h.runner, h.model, options, &error) == COFFER_OK);
+}
+
+coffer_value tensor(void* data, size_t size, coffer_dtype dtype, std::initializer_list<int64_t> dims) {
+    coffer_value v{};
+    v.dtype = dtype;
+    v.data = data;
+    v.size = size;
+    for (int64_t d : dims) v.dims[v.rank++] = d;
+    return v;
+}
+
+}  // namespace
+
+TEST_CASE("nothing opens by default") {
+    const auto file = unprotected_file();
+    coffer_error error;
+    coffer_policy* policy = nullptr;
+    coffer_model* model = reinterpret_cast<coffer_model*>(1);
+    REQUIRE(coffer_policy_new(&policy, nullptr) == COFFER_OK);
+    CHECK(coffer_model_open_memory(&model, file.data(), file.size(), nullptr, policy, nullptr, &error) != COFFER_OK);
+    CHECK(model == nullptr);
+    CHECK(std::strlen(error.message) > 0);
+    CHECK(coffer_policy_allow_unsigned(policy, 1, nullptr) == COFFER_OK);
+    CHECK(coffer_model_open_memory(&model, file.data(), file.size(), nullptr, policy, nullptr, &error) == COFFER_POLICY);
+    CHECK(std::string(coffer_detail_name(error.detail)) == "unprotected");
+    coffer_policy_free(&policy);
+    CHECK(policy == nullptr);
+    coffer_policy_free(&policy);
+    coffer_policy_free(nullptr);
+}
+
+TEST_CASE("facts, metadata and attachments") {
+    Handles h;
+    open(h, unprotected_file());
+    coffer_value_info info;
+    REQUIRE(coffer_model_input_count(h.model) == 1);
+    REQUIRE(coffer_model_input(&info, h.model, 0, nullptr) == COFFER_OK);
+    CHECK(std::string(info.name) == "x");
+    CHECK(info.dtype == COFFER_FLOAT32);
+    CHECK(info.rank == 4);
+    CHECK(info.dims[0] == -1);
+    CHECK(std::string(info.dim_names[0]) == "batch");
+    CHECK(info.dims[1] == 3);
+    coffer_error error;
+    CHECK(coffer_model_input(&info, h.model, 1, &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(std::string(error.message) == "input 1 of 1");
+    CHECK(std::string(coffer_model_metadata(h.model, "author")) == "nobody");
+    CHECK(coffer_model_metadata(h.model, "nothing") == nullptr);
+    const void* data = nullptr;
+    size_t size = 0;
+    REQUIRE(coffer_model_blob(&data, &size, h.model, "labels.txt", nullptr) == COFFER_OK);
+    CHECK(std::string(static_cast<const char*>(data), size) == "ab");
+    CHECK(coffer_model_blob(&data, &size, h.model, "x", &error) == COFFER_INVALID_ARGUMENT);
+}
+
+TEST_CASE("runs, with dense, strided and runner-kept values") {
+    Handles h;
+    open(h, unprotected_file());
+    coffer_error error;
+    const Tensor x = test::noise({2, 3, 16, 16}, 5);
+    std::vector<float> p(20), q(20);
+    coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {2, 3, 16, 16})};
+    coffer_binding out{"p", tensor(p.data(), p.size() * 4, COFFER_FLOAT32, {2, 10})};
+    REQUIRE(coffer_runner_run(h.runner, &in, 1, &out, 1, nullptr, &error) == COFFER_OK);
+
+    // The same picture stored channels-last.
+    std::vector<float> last(x.span<float>().size());
+    for (size_t n = 0; n < 2; ++n) {
+        for (size_t c = 0; c < 3; ++c) {
+            for (size_t i = 0; i < 256; ++i) last[(n * 256 + i) * 3 + c] = x.span<float>()[(n * 3 + c) * 256 + i];
+        }
+    }
+    in.value.data = last.data();
+    const int64_t strides[] = {768, 1, 48, 3};
+    std::copy_n(strides, 4, in.value.strides);
+    out.value.data = q.data();
+    REQUIRE(coffer_runner_run(h.runner, &in, 1, &out, 1, nullptr, &error) == COFFER_OK);
+    CHECK(p == q);
+
+    REQUIRE(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_OK);
+    coffer_value kept;
+    REQUIRE(coffer_runner_output(&kept, h.runner, 0, &error) == COFFER_OK);
+    CHECK(kept.rank == 2);
+    CHECK(kept.dims[0] == 2);
+    CHECK(std::memcmp(kept.data, p.data(), 80) == 0);
+}
+
+TEST_CASE("bad arguments are errors that name the thing") {
+    Handles h;
+    open(h, unprotected_file());
+    coffer_error error;
+    std::vector<float> x(3 * 16 * 16), p(10);
+    coffer_binding in{"x", tensor(x.data(), x.size() * 4, COFFER_FLOAT32, {1, 3, 16, 16})};
+    const auto run = [&](const coffer_binding* inputs, size_t n, const coffer_binding* outputs, size_t m) {
+        return coffer_runner_run(h.runner, inputs, n, outputs, m, nullptr, &error);
+    };
+    const auto says = [&](const char* part) { return std::string(error.message).find(part) != std::string::npos; };
+    CHECK((run(nullptr, 0, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("'x'")));
+    CHECK((run(nullptr, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("NULL")));
+    const coffer_binding twice[] = {in, in};
+    CHECK((run(twice, 2, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("twice")));
+    coffer_binding bad = in;
+    bad.name = "y";
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("'y'")));
+    bad = in;
+    bad.value.size -= 4;
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("3068")));
+    bad = in;
+    bad.value.rank = 9;
+    CHECK(run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT);
+    bad = in;
+    bad.value.dims[0] = -3;
+    CHECK(run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT);
+    bad = in;
+    bad.value.dims[0] = int64_t{1} << 62;
+    CHECK(run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT);
+    bad = in;
+    bad.value.dtype = static_cast<coffer_dtype>(99);
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("99")));
+    bad = in;
+    bad.value.data = nullptr;
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("NULL")));
+    bad = in;
+    bad.value.rank = -1;  // the batch is free
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("free")));
+    const coffer_binding small{"p", tensor(p.data(), 36, COFFER_FLOAT32, {1, 10})};
+    CHECK(run(&in, 1, &small, 1) == COFFER_BUFFER_TOO_SMALL);
+    const coffer_binding other{"p", tensor(p.data(), 40, COFFER_FLOAT32, {10, 1})};
+    CHECK(run(&in, 1, &other, 1) == COFFER_BUFFER_TOO_SMALL);
+    coffer_value shape;
+    REQUIRE(coffer_runner_output(&shape, h.runner, 0, &error) == COFFER_OK);
+    CHECK((shape.rank == 2 && shape.dims[0] == 1 && shape.dims[1] == 10));
+    coffer_run_options options = COFFER_RUN_OPTIONS_INIT;
+    options.struct_size = 3;
+    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, &options, &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(coffer_runner_run(nullptr, &in, 1, nullptr, 0, nullptr, &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(run(&in, 1, nullptr, 0) == COFFER_OK);
+}
+
+TEST_CASE("the caller's threads and allocator are used") {
+    struct Counts {
+        std::atomic<size_t> tasks{0}, allocated{0}, released{0};
+    } counts;
+    coffer_allocator allocator{
+        [](void* user, size_t size) -> void* {
+            static_cast<Counts*>(user)->allocated += size;
+            return std::aligned_alloc(64, (size + 63) / 64 * 64);
+        },
+        [](void* user, void* p, size_t size) {
+            static_cast<Counts*>(user)->released += size;
+            std::free(p);
+        },
+        &counts};
+    coffer_runner_options options = COFFER_RUNNER_OPTIONS_INIT;
+    options.threads = 2;
+    options.parallel_for = [](void* user, size_t count, coffer_task task, void* context) {
+        static_cast<Counts*>(user)->tasks += count;
+        std::thread other([&] {
+            for (size_t i = 1; i < count; i += 2) task(context, i);
+        });
+        for (size_t i = 0; i < count; i += 2) task(context, i);
+        other.join();
+    };
+    options.parallel_user = &counts;
+    options.allocator = &allocator;
+    {
+        Handles h;
+        open(h, unprotected_file(), &options);
+        const Tensor x = test::noise({32, 3, 16, 16}, 5);
+        coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {32, 3, 16, 16})};
+        REQUIRE(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, nullptr) == COFFER_OK);
+        CHECK(counts.tasks > 0);
+        CHECK(counts.allocated > 0);
+        // The model may go first: the runner keeps what it needs.
+        coffer_model_free(&h.model);
+        CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, nullptr) == COFFER_OK);
+    }
+    CHECK(counts.allocated == counts.released);
+}
+
+TEST_CASE("a reader that fails is an I/O error") {
+    const auto file = unprotected_file();
+    coffer_policy* policy = nullptr;
+    REQUIRE(coffer_policy_new(&policy, nullptr) == COFFER_OK);
+    coffer_policy_allow_unprotected(policy, 1, nullptr);
+    coffer_policy_allow_unsigned(policy, 1, nullptr);
+    struct Source {
+        const std::vector<char>* bytes;
+        size_t left;
+    };
+    for (size_t calls = 0; calls < 100; ++calls) {
+        Source source{&file, calls};
+        coffer_reader reader{file.size(),
+                             [](void* user, uint64_t offset, void* dst, size_t size) {
+                                 auto* s = static_cast<Source*>(user);
+                                 if (s->left == 0) return 0;
+                                 --s->left;
+                                 std::memcpy(dst, s->bytes->data() + offset, size);
+                                 return 1;
+                             },
+                             &source};
+        coffer_open_options options = COFFER_OPEN_OPTIONS_INIT;
+        options.threads = 1;
+        coffer_model* model = nullptr;
+        const coffer_status status = coffer_model_open_reader(&model, &reader, nullptr, policy, &options, nullptr);
+        coffer_model_free(&model);
+        if (status == COFFER_OK) {
+            CHECK(calls > 2);
+            break;
+        }
+        CHECK(status == COFFER_IO);
+    }
+    coffer_policy_free(&policy);
+}

@@ -1,0 +1,38 @@
+#include "catch.hpp"
+#include "runtime/memory_plan.hpp"
+
+using coffer::runtime::Buffer;
+
+TEST_CASE("buffers alive at the same time never share bytes") {
+    uint32_t seed = 1;
+    const auto random = [&](uint32_t below) {
+        seed = seed * 1664525u + 1013904223u;
+        return (seed >> 8) % below;
+    };
+    for (int round = 0; round < 50; ++round) {
+        std::vector<Buffer> buffers(40);
+        for (Buffer& b : buffers) {
+            b.bytes = random(5000);
+            b.first = random(30);
+            b.last = b.first + random(10);
+        }
+        const size_t total = coffer::runtime::plan_memory(buffers);
+        size_t sum = 0;
+        for (const Buffer& a : buffers) {
+            sum += (a.bytes + 63) / 64 * 64;
+            CHECK(a.offset % 64 == 0);
+            CHECK((a.bytes == 0 || a.offset + a.bytes <= total));
+            for (const Buffer& b : buffers) {
+                if (&a == &b || a.bytes == 0 || b.bytes == 0 || a.last < b.first || b.last < a.first) continue;
+                CHECK((a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset));
+            }
+        }
+        CHECK(total <= sum);
+    }
+}
+
+TEST_CASE("a chain needs two buffers") {
+    std::vector<Buffer> chain;
+    for (uint32_t i = 0; i < 20; ++i) chain.push_back({1024, i, i + 1, 0});
+    CHECK(coffer::runtime::plan_memory(chain) == 2048);
+}

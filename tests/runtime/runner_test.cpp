@@ -1,0 +1,238 @@
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <cstdlib>
+#include <new>
+
+#include "catch.hpp"
+#include "coffer/kernels/dispatch.hpp"
+#include "runtime/graphs.hpp"
+
+// Counts every allocation of this program while `counting` is set.
+namespace {
+std::atomic<bool> counting{false};
+std::atomic<size_t> allocations{0};
+void* counted(size_t size, size_t alignment) {
+    if (counting) ++allocations;
+    void* p = alignment > alignof(std::max_align_t) ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+                                                    : std::malloc(size);
+    if (!p) throw std::bad_alloc();
+    return p;
+}
+}  // namespace
+void* operator new(size_t size) { return counted(size, 1); }
+void* operator new[](size_t size) { return counted(size, 1); }
+void* operator new(size_t size, std::align_val_t a) { return counted(size, static_cast<size_t>(a)); }
+void* operator new[](size_t size, std::align_val_t a) { return counted(size, static_cast<size_t>(a)); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+
+using namespace coffer;
+using namespace coffer::test;
+
+namespace {
+
+std::unique_ptr<runtime::Runner> runner_of(const std::shared_ptr<const runtime::Model>& model, unsigned threads = 1) {
+    runtime::RunnerOptions options;
+    options.threads = threads;
+    return runtime::Runner::create(model, options).value();
+}
+
+std::vector<float> floats(const Value& v) {
+    const auto s = v.tensor.span<float>();
+    return {s.begin(), s.end()};
+}
+
+}  // namespace
+
+TEST_CASE("the forced instruction set is the one that runs") {
+    const char* forced = os::environment("COFFER_FORCE_ARCH");
+    REQUIRE(kernels::forced_ok());
+    if (forced && *forced) REQUIRE(std::string(kernels::arch_name(kernels::chosen())) == forced);
+}
+
+TEST_CASE("a run with shapes seen before allocates nothing") {
+    for (unsigned threads : {1u, 2u}) {
+        const auto runner = runner_of(small_cnn().build(), threads);
+        const Tensor x = noise({2, 3, 16, 16}, 7);
+        std::vector<float> p(20);
+        REQUIRE(runner->bind_input(0, Value(x)));
+        runner->bind_output(0, {p.data(), DType::kFloat, Shape{2, 10}});
+        REQUIRE(runner->run());
+        allocations = 0;
+        counting = true;
+        bool ok = true;
+        for (int i = 0; i < 10; ++i) ok = ok && runner->run().ok();
+        counting = false;
+        REQUIRE(ok);
+        CHECK(allocations == 0);
+        CHECK(std::fabs(p[0] + p[1] + p[2] + p[3] + p[4] + p[5] + p[6] + p[7] + p[8] + p[9] - 1) < 1e-5);
+    }
+}
+
+TEST_CASE("results do not depend on the number of threads") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {1, 32, 40, 40}));
+    const auto conv = b.node("Conv", {x, b.constant("w", noise({64, 32, 3, 3}, 1))});
+    const auto act = b.node("Sigmoid", {conv});
+    b.output(act, "y", type(DType::kFloat, {1, 64, 38, 38}));
+    const auto model = b.build();
+    std::vector<float> first;
+    for (unsigned threads : {1u, 2u, 3u, 5u}) {
+        const auto runner = runner_of(model, threads);
+        REQUIRE(runner->bind_input(0, Value(noise({1, 32, 40, 40}, 9))));
+        REQUIRE(runner->run());
+        const auto y = floats(runner->output(0));
+        if (first.empty()) first = y;
+        REQUIRE(y == first);
+    }
+}
+
+TEST_CASE("shapes may change from run to run") {
+    const auto runner = runner_of(small_cnn().build());
+    std::vector<float> one;
+    for (int64_t batch : {1, 3, 1, 5, 2, 1}) {
+        const Tensor x = noise({batch, 3, 16, 16}, 7);
+        REQUIRE(runner->bind_input(0, Value(x)));
+        REQUIRE(runner->run());
+        REQUIRE(runner->output(0).tensor.shape() == Shape{batch, 10});
+        const auto y = floats(runner->output(0));
+        if (one.empty()) one = y;
+        for (size_t i = 0; i < 10; ++i) CHECK(std::fabs(y[i] - one[i]) < 1e-6f);
+    }
+}
+
+TEST_CASE("an empty batch gives an empty result") {
+    const auto runner = runner_of(small_cnn().build());
+    REQUIRE(runner->bind_input(0, Value(noise({0, 3, 16, 16}, 1))));
+    REQUIRE(runner->run());
+    CHECK(runner->output(0).tensor.shape() == Shape{0, 10});
+}
+
+TEST_CASE("nodes whose shapes depend on data run between stages") {
+    // y = relu(x[nonzero(x)]) + 1
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {6}));
+    const auto at = b.node("NonZero", {x});
+    const auto rows = b.node("Transpose", {at}, {{"perm", std::vector<int64_t>{1, 0}}});
+    const auto picked = b.node("GatherND", {x, rows});
+    const auto relu = b.node("Relu", {picked});
+    const auto y = b.node("Add", {relu, b.constant("one", Tensor::scalar(1.0f))});
+    b.output(y, "y");
+    const auto runner = runner_of(b.build());
+    const auto check = [&](std::vector<float> in, const std::vector<float>& want) {
+        REQUIRE(runner->bind_input(0, Value(Tensor::of<float>(in))));
+        REQUIRE(runner->run());
+        CHECK(floats(runner->output(0)) == want);
+    };
+    check({0, 2, 0, -3, 4, 0}, {3, 1, 5});
+    check({1, 1, 1, 1, 1, 1}, {2, 2, 2, 2, 2, 2});
+    check({0, 0, 0, 0, 0, 0}, {});
+    check({0, 5, 0, -3, 4, 0}, {6, 1, 5});
+}
+
+TEST_CASE("If runs one of its branches and passes captured values") {
+    Builder b;
+    const auto c = b.input("c", type(DType::kBool, {}));
+    const auto x = b.input("x", type(DType::kFloat, {4}));
+    for (size_t g : {1, 2}) {
+        b.model.graphs.emplace_back();
+        const auto inner = b.input("inner", type(DType::kFloat, {4}), g);
+        const auto y = b.node(g == 1 ? "Neg" : "Abs", {inner}, {}, g);
+        b.output(y, "out", {}, g);
+    }
+    const auto y = b.node("If", {c, x}, {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}});
+    b.output(y, "y");
+    const auto runner = runner_of(b.build());
+    const std::vector<float> in{1, -2, 3, -4};
+    for (bool condition : {true, false}) {
+        REQUIRE(runner->bind_input(0, Value(Tensor::scalar(condition))));
+        REQUIRE(runner->bind_input(1, Value(Tensor::of<float>(in))));
+        REQUIRE(runner->run());
+        const auto out = floats(runner->output(0));
+        for (size_t i = 0; i < 4; ++i) CHECK(out[i] == (condition ? -in[i] : std::fabs(in[i])));
+    }
+}
+
+TEST_CASE("state is carried from run to run, and put back by reset") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {3}));
+    const auto s = b.input("s", type(DType::kFloat, {3}));
+    const auto next = b.node("Add", {x, s});
+    b.output(next, "next", type(DType::kFloat, {3}));
+    const auto twice = b.node("Add", {next, next});
+    b.output(twice, "y", type(DType::kFloat, {3}));
+    b.model.states.push_back({"s", "next", std::nullopt});
+    const auto runner = runner_of(b.build());
+    REQUIRE(runner->model().inputs().size() == 1);
+    REQUIRE(runner->model().outputs().size() == 1);
+    const auto step = [&](float value) {
+        REQUIRE(runner->bind_input(0, Value(Tensor::of<float>(std::vector<float>{value, 2 * value, -value}))));
+        REQUIRE(runner->run());
+        return floats(runner->output(0));
+    };
+    CHECK(step(1) == std::vector<float>{2, 4, -2});
+    CHECK(step(1) == std::vector<float>{4, 8, -4});
+    CHECK(step(3) == std::vector<float>{10, 20, -10});
+    REQUIRE(runner->reset());
+    CHECK(step(1) == std::vector<float>{2, 4, -2});
+
+    SECTION("a cancelled run leaves it alone") {
+        runner->cancel();
+        REQUIRE(runner->bind_input(0, Value(Tensor::of<float>(std::vector<float>{1, 1, 1}))));
+        const Status status = runner->run();
+        REQUIRE(!status.ok());
+        CHECK(status.error().code() == Code::kCancelled);
+        CHECK(step(1) == std::vector<float>{4, 8, -4});
+    }
+}
+
+TEST_CASE("wrong inputs are refused by name") {
+    const auto runner = runner_of(small_cnn().build());
+    const Status missing = runner->run();
+    REQUIRE(!missing.ok());
+    CHECK(missing.error().message().find("'x'") != std::string::npos);
+    const auto refused = [&](Value v, const std::string& part) {
+        const Status status = runner->bind_input(0, std::move(v));
+        REQUIRE(!status.ok());
+        CHECK(status.error().code() == Code::kInvalidArgument);
+        CHECK(status.error().message().find(part) != std::string::npos);
+    };
+    refused(Value(noise({1, 3, 16, 15}, 1)), "(1, 3, 16, 15)");
+    refused(Value(noise({3, 16, 16}, 1)), "(batch, 3, 16, 16)");
+    refused(Value(Tensor::create(DType::kInt64, Shape{1, 3, 16, 16}).value()), "int64");
+    refused(Value(), "not given");
+}
+
+TEST_CASE("an output buffer of another shape is refused, and the right shape is told") {
+    const auto runner = runner_of(small_cnn().build());
+    REQUIRE(runner->bind_input(0, Value(noise({2, 3, 16, 16}, 1))));
+    std::vector<float> small(10);
+    runner->bind_output(0, {small.data(), DType::kFloat, Shape{1, 10}});
+    const Status status = runner->run();
+    REQUIRE(!status.ok());
+    CHECK(status.error().code() == Code::kBufferTooSmall);
+    CHECK(runner->output_type(0).shape == Shape{2, 10});
+}
+
+TEST_CASE("an index out of range is an error, not a read") {
+    Builder b;
+    const auto i = b.input("i", type(DType::kInt64, {2}));
+    const auto y = b.node("Gather", {b.constant("table", noise({5, 8}, 1)), i});
+    b.output(y, "y", type(DType::kFloat, {2, 8}));
+    const auto runner = runner_of(b.build());
+    REQUIRE(runner->bind_input(0, Value(Tensor::of<int64_t>(std::vector<int64_t>{4, -5}))));
+    REQUIRE(runner->run());
+    for (int64_t bad : {5, -6, 1 << 30}) {
+        REQUIRE(runner->bind_input(0, Value(Tensor::of<int64_t>(std::vector<int64_t>{0, bad}))));
+        const Status status = runner->run();
+        REQUIRE(!status.ok());
+        CHECK(status.error().code() == Code::kInvalidArgument);
+    }
+}
