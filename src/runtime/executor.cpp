@@ -18,6 +18,22 @@ bool same_types(std::span<const ops::Type> a, std::span<const ops::Type> b) {
 }
 bool plain(const ops::Type& t) { return t.kind == ValueKind::kTensor && t.dtype != DType::kString; }
 
+Result<Tensor> copy_of(const TensorView& view) {
+    COFFER_TRY_ASSIGN(Tensor copy, Tensor::create(view.dtype, view.shape));
+    if (copy.nbytes() > 0) std::memcpy(copy.view().data, view.data, copy.nbytes());
+    return copy;
+}
+
+// Ops that pass a value on (Identity, sequences, optionals) keep the bytes they were shown. Bytes borrowed
+// from an arena are overwritten later: what kept them gets its own.
+Status own_borrowed(Value& value, std::span<const void* const> borrowed) {
+    for (Value& item : value.items) COFFER_TRY(own_borrowed(item, borrowed));
+    if (value.kind != ValueKind::kTensor || !value.tensor.valid() || value.tensor.dtype() == DType::kString) return {};
+    if (std::ranges::find(borrowed, value.tensor.view().data) == borrowed.end()) return {};
+    COFFER_TRY_ASSIGN(value.tensor, copy_of(value.tensor.view()));
+    return {};
+}
+
 struct Split {
     const Step* step;
     void* const* operands;
@@ -256,12 +272,18 @@ Status Executor::bind(Stage& stage, std::span<const TensorView> buffers, bool fr
     return {};
 }
 
+// Do the bytes of a plain value lie in a plan's arena?
+bool Executor::is_borrowed(graph::ValueId id, const Analysis& a) const {
+    const ValueFacts& v = a.values[id];
+    if (v.known.valid() || !plain(v.type)) return false;
+    return !values_[id].tensor.valid() || values_[id].tensor.view().data != pointers_[id];
+}
+
 Value Executor::value_of(graph::ValueId id, const Analysis& a) const {
     if (id == graph::kAbsent) return {};
     const ValueFacts& v = a.values[id];
     if (v.known.valid()) return Value(v.known);
-    if (!plain(v.type)) return values_[id];
-    if (values_[id].tensor.valid() && values_[id].tensor.view().data == pointers_[id]) return values_[id];
+    if (!is_borrowed(id, a)) return values_[id];
     return Value(Tensor::wrap({pointers_[id], v.type.dtype, v.type.shape}, nullptr));
 }
 
@@ -270,12 +292,17 @@ Status Executor::run_dynamic(Stage& stage) {
         COFFER_TRY(check_time());
         const graph::Node& node = graph_.nodes[n];
         std::vector<Value> inputs;
-        for (graph::ValueId id : node.inputs) inputs.push_back(value_of(id, stage.analysis));
+        std::vector<const void*> borrowed;
+        for (graph::ValueId id : node.inputs) {
+            inputs.push_back(value_of(id, stage.analysis));
+            if (id != graph::kAbsent && is_borrowed(id, stage.analysis)) borrowed.push_back(pointers_[id]);
+        }
         const uint64_t start = context_->profile ? os::monotonic_ns() : 0;
         COFFER_TRY_ASSIGN(std::vector<Value> results, evaluate_node(*ops::find(node.op), node, inputs, graphs_, scratch_));
         for (size_t i = 0; i < node.outputs.size(); ++i) {
             const graph::ValueId id = node.outputs[i];
             if (id == graph::kAbsent) continue;
+            COFFER_TRY(own_borrowed(results[i], borrowed));
             values_[id] = std::move(results[i]);
             pointers_[id] = values_[id].tensor.view().data;
         }
@@ -309,7 +336,12 @@ Status Executor::collect(Stage& stage, std::span<const TensorView> buffers, std:
             std::memmove(buffers[i].data, value.tensor.view().data, value.tensor.nbytes());
             continue;
         }
-        if (outputs) (*outputs)[i] = std::move(value);
+        if (!outputs) continue;
+        // Control flow keeps what a body gives; a caller of the main graph has until the next run.
+        if (index_ != 0 && is_borrowed(id, stage.analysis)) {
+            COFFER_TRY_ASSIGN(value.tensor, copy_of(value.tensor.view()));
+        }
+        (*outputs)[i] = std::move(value);
     }
     return {};
 }

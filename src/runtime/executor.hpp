@@ -87,6 +87,7 @@ class Executor {
     Status collect(Stage& stage, std::span<const TensorView> buffers, std::vector<Value>* outputs);
     Error mismatch(size_t output, const ops::Type& type) const;
     Value value_of(graph::ValueId id, const Analysis& a) const;
+    bool is_borrowed(graph::ValueId id, const Analysis& a) const;
 
     ExecutionContext* context_;
     Executors* graphs_;

@@ -90,36 +90,70 @@ bool hard_swish(Editor& e, graph::Node& node) {
     return false;
 }
 
-// x * 0.5 * (1 + Erf(x / sqrt(2))), the factors in any order.
+// A product of constants and values, through nested Mul, Pow by a whole number, and Div by a constant.
+struct Product {
+    double constant = 1;
+    std::vector<ValueId> factors;
+};
+void flatten(const Editor& e, ValueId id, int depth, Product& p) {
+    if (const auto c = e.scalar(id)) {
+        p.constant *= *c;
+        return;
+    }
+    const graph::Node* node = depth > 0 ? e.producer(id) : nullptr;
+    if (node && node->op == "Mul") {
+        for (ValueId in : node->inputs) flatten(e, in, depth - 1, p);
+        return;
+    }
+    const auto right = node && node->inputs.size() == 2 ? e.scalar(node->inputs[1]) : std::nullopt;
+    if (right && node->op == "Div" && *right != 0) {
+        p.constant /= *right;
+        flatten(e, node->inputs[0], depth - 1, p);
+        return;
+    }
+    if (right && node->op == "Pow" && (*right == 2 || *right == 3)) {
+        for (int i = 0; i < static_cast<int>(*right); ++i) flatten(e, node->inputs[0], depth - 1, p);
+        return;
+    }
+    p.factors.push_back(id);
+}
+Product product(const Editor& e, ValueId id, int depth) {
+    Product p;
+    flatten(e, id, depth, p);
+    return p;
+}
+
+// Is `id` sqrt(2 / pi) * (x + 0.044715 x^3)?
+bool is_tanh_argument(const Editor& e, ValueId id, ValueId x) {
+    const Product outer = product(e, id, 1);
+    if (outer.factors.size() != 1 || !near(outer.constant, 0.7978845608)) return false;
+    const graph::Node* sum = e.producer(outer.factors[0], "Add");
+    if (!sum) return false;
+    for (size_t side = 0; side < 2; ++side) {
+        const Product cubic = product(e, sum->inputs[1 - side], 3);
+        if (sum->inputs[side] == x && near(cubic.constant, 0.044715) && cubic.factors == std::vector<ValueId>(3, x)) return true;
+    }
+    return false;
+}
+
+// x * 0.5 * (1 + Erf(x / sqrt(2))), or with the tanh approximation; the factors in any order.
 bool gelu(Editor& e, graph::Node& node) {
     if (node.op != "Mul") return false;
-    const auto erf_of = [&](ValueId id) -> ValueId {  // 1 + Erf(x / sqrt 2); gives x
-        const ValueId inner = strip(e, id, "Add", 1);
-        const graph::Node* erf = e.producer(inner, "Erf");
-        if (!erf) return graph::kAbsent;
-        const ValueId by_div = strip(e, erf->inputs[0], "Div", std::sqrt(2.0));
-        return by_div != graph::kAbsent ? by_div : strip(e, erf->inputs[0], "Mul", std::sqrt(0.5));
-    };
-    // (x * (1 + erf)) * 0.5
-    if (const Operands o = split(e, node); near(o.constant, 0.5)) {
-        const graph::Node* mul = e.producer(o.other, "Mul");
-        for (size_t side = 0; mul && side < 2; ++side) {
-            if (const ValueId x = erf_of(mul->inputs[side]); x != graph::kAbsent && x == mul->inputs[1 - side]) {
+    const Product whole = product(e, node.outputs[0], 3);
+    if (whole.factors.size() != 2 || !near(whole.constant, 0.5)) return false;
+    for (size_t side = 0; side < 2; ++side) {
+        const ValueId x = whole.factors[side];
+        const ValueId inner = strip(e, whole.factors[1 - side], "Add", 1);
+        if (const graph::Node* erf = e.producer(inner, "Erf")) {
+            const Product argument = product(e, erf->inputs[0], 1);
+            if (near(argument.constant, std::sqrt(0.5)) && argument.factors == std::vector<ValueId>{x}) {
                 become(node, "Gelu", {x});
                 return true;
             }
         }
-    }
-    for (size_t side = 0; side < 2; ++side) {
-        const ValueId a = node.inputs[side], b = node.inputs[1 - side];
-        // (x * 0.5) * (1 + erf)
-        if (const ValueId x = erf_of(b); x != graph::kAbsent && strip(e, a, "Mul", 0.5) == x) {
-            become(node, "Gelu", {x});
-            return true;
-        }
-        // x * (0.5 * (1 + erf))
-        if (const ValueId half = strip(e, b, "Mul", 0.5); half != graph::kAbsent && erf_of(half) == a) {
-            become(node, "Gelu", {a});
+        const graph::Node* tanh = e.producer(inner, "Tanh");
+        if (tanh && is_tanh_argument(e, tanh->inputs[0], x)) {
+            become(node, "Gelu", {x}, {{"approximate", std::string("tanh")}});
             return true;
         }
     }
