@@ -66,7 +66,7 @@ struct QRowSource {
     }
 };
 
-// 16 sums of one row become results.
+// Sums of some rows and 16 columns become results.
 template <class Arch>
 struct QEmit {
     using L = QLanes<Arch>;
@@ -84,57 +84,83 @@ struct QEmit {
     char* dst;  // row 0 of the block, column 0
     const uint8_t* table;
 
-    void operator()(size_t row, size_t panel, const int32_t* sums) const {
-        I v[L::kCount];
-        for (size_t i = 0; i < L::kCount; ++i) v[i] = I::load_aligned(sums + i * I::size);
-        finish(row, panel, v);
-    }
-    void finish(size_t row, size_t panel, I* v) const {
-        const size_t column = panel * kQPanel;
-        for (size_t i = 0; i < L::kCount; ++i) v[i] = v[i] + I::load_unaligned(init + column + i * I::size);
-        if (row_sums) {
-            const I sum(row_sums[row]);
-            for (size_t i = 0; i < L::kCount; ++i) {
-                v[i] = v[i] - sum * I::load_unaligned(weight_zero + column + i * I::size);
-            }
-        }
+    // `sums` holds 16 sums of each row, `stride` apart and aligned; overwritten.
+    void operator()(size_t row, size_t rows, size_t column, int32_t* sums, size_t stride) const {
         const size_t valid = p.n - column < kQPanel ? p.n - column : kQPanel;
+        if (row_sums) correct(row, rows, column, sums, stride);
+        char* out = dst + (row * p.ldc + column) * (p.out == QOut::kInt8 ? 1 : 4);
         if (p.out == QOut::kInt8) {
-            eight_bits(v, column, valid, reinterpret_cast<uint8_t*>(dst) + row * p.ldc + column);
+            if (valid == kQPanel && !table) {
+                eight_bits<true>(rows, column, valid, sums, stride, reinterpret_cast<uint8_t*>(out));
+            } else {
+                eight_bits<false>(rows, column, valid, sums, stride, reinterpret_cast<uint8_t*>(out));
+            }
+        } else if (p.out == QOut::kFloat) {
+            words<true>(rows, column, valid, sums, stride, out);
         } else {
-            if (p.out == QOut::kFloat) to_float(v, column);
-            words(v, valid, dst + (row * p.ldc + column) * 4);
+            words<false>(rows, column, valid, sums, stride, out);
         }
     }
 
  private:
-    void to_float(I* v, size_t column) const {
-        const F low(lo), high(hi);
-        for (size_t i = 0; i < L::kCount; ++i) {
-            const size_t at = column + i * I::size;
-            const F f = L::to_float(v[i]) * F::load_unaligned(scale + at) + F::load_unaligned(bias + at);
-            min(max(f, low), high).store_unaligned(reinterpret_cast<float*>(v + i));
+    void correct(size_t row, size_t rows, size_t column, int32_t* sums, size_t stride) const {
+        for (size_t r = 0; r < rows; ++r, sums += stride) {
+            const I sum(row_sums[row + r]);
+            for (size_t i = 0; i < kQPanel; i += I::size) {
+                (I::load_aligned(sums + i) - sum * I::load_unaligned(weight_zero + column + i))
+                    .store_aligned(sums + i);
+            }
         }
     }
-    void words(const I* v, size_t valid, char* out) const {
-        if (valid == kQPanel) {
+    template <bool kFloat>
+    void words(size_t rows, size_t column, size_t valid, const int32_t* sums, size_t stride, char* out) const {
+        const size_t line = p.ldc * 4;
+        const F low(lo), high(hi);
+        for (size_t r = 0; r < rows; ++r, sums += stride, out += line) {
+            I v[L::kCount];
+            for (size_t i = 0; i < L::kCount; ++i) {
+                const size_t at = column + i * I::size;
+                v[i] = I::load_aligned(sums + i * I::size) + I::load_unaligned(init + at);
+                if constexpr (kFloat) {
+                    const F f = L::to_float(v[i]) * F::load_unaligned(scale + at) + F::load_unaligned(bias + at);
+                    min(max(f, low), high).store_unaligned(reinterpret_cast<float*>(v + i));
+                }
+            }
+            if (valid < kQPanel) {
+                __builtin_memcpy(out, v, valid * 4);
+                continue;
+            }
             for (size_t i = 0; i < L::kCount; ++i)
                 v[i].store_unaligned(reinterpret_cast<int32_t*>(out) + i * I::size);
-        } else {
-            __builtin_memcpy(out, v, valid * 4);
         }
     }
-    void eight_bits(I* v, size_t column, size_t valid, uint8_t* out) const {
+    // kWhole: 16 columns, no table. The constants stay in registers: bytes stored might be any of them.
+    template <bool kWhole>
+    void eight_bits(size_t rows, size_t column, size_t valid, const int32_t* sums, size_t stride,
+                    uint8_t* out) const {
+        const size_t line = p.ldc;
         const F low(lo), high(hi);
         const I zero(y_zero);
+        I start[L::kCount];
+        F factor[L::kCount];
         for (size_t i = 0; i < L::kCount; ++i) {
-            const F f = L::to_float(v[i]) * F::load_unaligned(scale + column + i * I::size);
-            v[i] = L::round(min(max(f, low), high)) + zero;
+            start[i] = I::load_unaligned(init + column + i * I::size);
+            factor[i] = F::load_unaligned(scale + column + i * I::size);
         }
-        if (valid == kQPanel && !table) return L::store_bytes(out, v);
-        uint8_t bytes[kQPanel];
-        L::store_bytes(bytes, v);
-        for (size_t i = 0; i < valid; ++i) out[i] = table ? table[bytes[i]] : bytes[i];
+        for (size_t r = 0; r < rows; ++r, sums += stride, out += line) {
+            I v[L::kCount];
+            for (size_t i = 0; i < L::kCount; ++i) {
+                const F f = L::to_float(I::load_aligned(sums + i * I::size) + start[i]) * factor[i];
+                v[i] = L::round(min(max(f, low), high)) + zero;
+            }
+            if constexpr (kWhole) {
+                L::store_bytes(out, v);
+                continue;
+            }
+            uint8_t bytes[kQPanel];
+            L::store_bytes(bytes, v);
+            for (size_t i = 0; i < valid; ++i) out[i] = table ? table[bytes[i]] : bytes[i];
+        }
     }
 };
 

@@ -1,5 +1,5 @@
 // The inner loops of the integer GEMM: one engine per way the processor multiplies bytes. An engine takes
-// packed rows of A and panels of B (qgemm_layout.hpp) and hands 16 sums of a row and panel at a time to `emit`.
+// packed rows of A and panels of B (qgemm_layout.hpp) and hands the sums of a few rows and a panel to `emit`.
 #pragma once
 
 #include "coffer/kernels/qgemm_simd.hpp"
@@ -90,7 +90,7 @@ struct QWideEngine {
                 } else {
                     tail<false>(count, a + row * stride, stride, b_panel, quads, sums);
                 }
-                for (size_t r = 0; r < count; ++r) emit(row + r, panel, sums + r * kQPanel);
+                emit(row, count, panel * kQPanel, sums, kQPanel);
             }
         }
     }
@@ -148,7 +148,7 @@ struct QStripEngine {
                 const size_t count = rows - row < kRowStep ? rows - row : kRowStep;
                 tail(count, a + row * stride, stride, strips[2 * panel], sums);
                 tail(count, a + row * stride, stride, strips[2 * panel + 1], sums + kQStrip);
-                for (size_t r = 0; r < count; ++r) emit(row + r, panel, sums + r * kQPanel);
+                emit(row, count, panel * kQPanel, sums, kQPanel);
             }
         }
     }
@@ -202,8 +202,8 @@ struct QVnniEngine {
         for (size_t row = 0; row < rows; row += kRowStep) {
             const size_t count = rows - row < kRowStep ? rows - row : kRowStep;
             tail<P>(count, a + row * stride, stride, b + panel * quads * kQPanelBytes, quads, sums);
-            for (size_t r = 0; r < count; ++r) {
-                for (size_t p = 0; p < size_t(P); ++p) emit(row + r, panel + p, sums + (r * P + p) * kQPanel);
+            for (size_t p = 0; p < size_t(P); ++p) {
+                emit(row, count, (panel + p) * kQPanel, sums + p * kQPanel, P * kQPanel);
             }
         }
     }
@@ -286,8 +286,8 @@ struct QAmxEngine {
             } else {
                 tile<1, P>(a + row * stride, stride, b0, quads, sums);
             }
-            for (size_t r = 0; r < count; ++r) {
-                for (size_t p = 0; p < size_t(P); ++p) emit(row + r, panel + p, sums + (r * P + p) * kQPanel);
+            for (size_t p = 0; p < size_t(P); ++p) {
+                emit(row, count, (panel + p) * kQPanel, sums + p * kQPanel, P * kQPanel);
             }
         }
     }
@@ -347,7 +347,7 @@ struct QDotEngine {
             for (size_t row = 0; row < rows; row += kRowStep) {
                 const size_t count = rows - row < kRowStep ? rows - row : kRowStep;
                 tail(count, a + row * stride, stride, b + panel * quads * kQPanelBytes, quads, sums);
-                for (size_t r = 0; r < count; ++r) emit(row + r, panel, sums + r * kQPanel);
+                emit(row, count, panel * kQPanel, sums, kQPanel);
             }
         }
     }
