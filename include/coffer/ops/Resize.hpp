@@ -2,11 +2,11 @@
 // https://onnx.ai/onnx/operators/onnx__Resize.html
 #pragma once
 
-#include "coffer/ops/family/move_resize.hpp"
+#include "coffer/ops/family/move_resize_fast.hpp"
 
 namespace coffer::ops {
 
-struct Resize : FastMoveOp<Resize> {
+struct Resize : MoveOp<Resize> {
     static constexpr AttrSpec attrs[] = {AttrSpec::i("antialias", 0),
                                          AttrSpec::optional("axes", AttrSpec::kInts),
                                          AttrSpec::s("coordinate_transformation_mode", "half_pixel"),
@@ -42,8 +42,18 @@ struct Resize : FastMoveOp<Resize> {
         return sample(m, g);
     }
 
+    using Repeat = FastMoveOp<Resize>;
+    using Nearest = ResizeFast<ResizeGeometry::kNearest>;
+    using Linear = ResizeFast<ResizeGeometry::kLinear>;
+    static constexpr Variant variants[] = {{"copy_strided", &Repeat::accepts, &Repeat::plan},
+                                           {"resize_nearest", &Nearest::accepts, &Nearest::plan},
+                                           {"resize_linear_f32", &Linear::accepts, &Linear::plan}};
+    template <class Arch>
+    static constexpr kernels::KernelFn kernels[] = {&kernels::copy_strided<Arch>, &kernels::resize_linear_f32<Arch>,
+                                                    &kernels::resize_nearest<Arch>};
+
  private:
-    // Nearest by whole factors repeats elements: one strided copy, in any layout. Other cases are not planned.
+    // Nearest by whole factors repeats elements: one strided copy, in any layout. Other cases are not its own.
     static Status repeat(MoveContext& m, const ResizeGeometry& g) {
         const Strides src = m.src_strides(0), dst = m.dst_strides(0, g.to);
         Box box;
