@@ -22,7 +22,7 @@ import onnx  # noqa: E402
 import onnxruntime  # noqa: E402
 
 import datasets  # noqa: E402
-from float_twin import float_twin  # noqa: E402
+from quantized_models import float_twin, simulated  # noqa: E402
 
 BATCH = 50
 CALIBRATION = 10  # one picture in ten; the others are scored
@@ -64,10 +64,12 @@ class Work:
 
 
 def reference_winners(model, inputs):
-    """ONNX Runtime without optimizations: the float simulation of the integers."""
+    """ONNX Runtime without optimizations on the float simulation of the integers."""
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 2
+    options.log_severity_level = 3
+    model = simulated(onnx.load(model)).SerializeToString()
     session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return np.concatenate([session.run(None, {name: row[None]})[0].argmax(1) for row in inputs])

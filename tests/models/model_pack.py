@@ -34,10 +34,9 @@ def use_venv(*modules):
     """Goes on in the virtual environment of the tests if `modules` are not importable here."""
     if all(_importable(m) for m in modules):
         return
-    venv = pathlib.Path(os.environ.get("COFFER_VENV", ROOT / "build" / "venv"))
-    python = venv / "bin" / "python"
+    python = pathlib.Path(os.environ.get("COFFER_PEER_PYTHON", ROOT / "build" / "venv" / "bin" / "python"))
     if os.environ.get("COFFER_IN_VENV") or not python.exists():
-        skip(f"needs {', '.join(modules)}: no virtual environment with them in {venv} (./dev test makes it)")
+        skip(f"needs a Python with {', '.join(modules)}: {python} (`./dev python` makes it)")
     os.environ["COFFER_IN_VENV"] = "1"
     sys.stdout.flush()
     os.execv(python, [str(python), *sys.argv])
@@ -52,7 +51,8 @@ def _importable(module):
 
 
 def program():
-    return os.environ.get("COFFER_MODEL_PACK", str(ROOT / "build" / "release" / "bin" / "model-pack"))
+    path = os.environ.get("COFFER_MODEL_PACK", str(ROOT / "build" / "release" / "bin" / "model-pack"))
+    return path if os.access(path, os.X_OK) else sys.exit(f"no model-pack at {path}: build it, or set COFFER_MODEL_PACK")
 
 
 class Failed(Exception):
@@ -94,8 +94,8 @@ class ModelPack:
     def pack(self, onnx, name, precision="fp32", *more):
         """Seals a model, encrypted and signed; the path of the new file."""
         out = self.dir / f"{name}.{precision}.coffer"
-        self.call("pack", onnx, "-o", out, "--precision", precision, "--encrypt-to", self.recipient, "--sign",
-                  self.signing, "--json", *more)
+        self.call("pack", onnx, "-o", out, "--name", f"test.{name}", "--model-version", 1, "--precision", precision,
+                  "--encrypt-to", self.recipient, "--sign", self.signing, "--json", *more)
         return out
 
     def run(self, file, inputs, threads=1):

@@ -5,7 +5,7 @@
 
 OUT_DIR/<case>/ gets model.onnx, test_data_set_<n>/{input,output}_<i>.pb and data.json with the tolerances the
 case asks for. The `onnx` package has a generator of its own, but since 1.23 it leaves the node cases out.
-Needs `onnx`; the cases, and so the totals, belong to the version pinned in tests/models/requirements.txt.
+Needs `onnx`; the cases, and so the totals, belong to the version pinned in tests/requirements.txt.
 """
 
 import json

@@ -21,8 +21,11 @@ struct SequenceInsert {
         COFFER_TRY(require_kind(c, 0, ValueKind::kSequence));
         COFFER_TRY(require_kind(c, 1, ValueKind::kTensor));
         if (c.has_input(2)) COFFER_TRY(require_position(c, 2));
-        if (c.dtype(1) != c.dtype(0)) return c.fail("a tensor of ", c.dtype(1), " in a sequence of ", c.dtype(0));
-        c.set_kind(0, ValueKind::kSequence, c.dtype(0));
+        // An empty sequence from outside may not say of what.
+        const bool known = c.dtype(0) != DType::kUndefined && c.dtype(1) != DType::kUndefined;
+        if (known && c.dtype(1) != c.dtype(0))
+            return c.fail("a tensor of ", c.dtype(1), " in a sequence of ", c.dtype(0));
+        c.set_kind(0, ValueKind::kSequence, known ? c.dtype(0) : c.dtype(1));
         return {};
     }
     static Status reference(RunContext& c) {
