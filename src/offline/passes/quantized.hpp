@@ -67,7 +67,7 @@ struct Dequantized {
 std::optional<Dequantized> dequantized(Editor& e, ValueId id);
 
 // Moves or selects elements of input 0, so it means the same on integers; Concat not included.
-bool moves_elements(const graph::Node& node);
+bool moves_elements(const Editor& e, const graph::Node& node);
 // A function of one element: the position of its data input. Every other input is one constant number.
 std::optional<size_t> elementwise_input(const Editor& e, const graph::Node& node);
 // The op exists and has a fast variant.

@@ -25,7 +25,7 @@ Result<size_t> sink_dequantize(graph::Model& model) {
         };
         // All data inputs of the node have one and the same meaning.
         const auto common = [&](const graph::Node& node) -> const Dequantized* {
-            if (moves_elements(node)) return meaning(node.inputs[0]);
+            if (moves_elements(e, node)) return meaning(node.inputs[0]);
             if (node.op != "Concat") return nullptr;
             const Dequantized* first = meaning(node.inputs[0]);
             const bool all = first && std::ranges::all_of(node.inputs, [&](ValueId id) {
@@ -44,6 +44,7 @@ Result<size_t> sink_dequantize(graph::Model& model) {
             const Quantization q = shared->q;
             const size_t data = node.op == "Concat" ? node.inputs.size() : 1;
             for (size_t i = 0; i < data; ++i) node.inputs[i] = known.at(node.inputs[i]).x;
+            if (node.op == "Pad") set_input(node, 2, q.zero);
             std::vector<graph::Node> after;
             for (ValueId& out : node.outputs) {
                 if (out == graph::kAbsent) continue;

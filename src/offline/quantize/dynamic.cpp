@@ -1,5 +1,6 @@
 #include "offline/quantize/dynamic.hpp"
 
+#include <algorithm>
 #include <map>
 
 #include "offline/quantize/layers.hpp"
@@ -7,18 +8,16 @@
 
 namespace coffer::offline {
 
-Status quantize_dynamic(graph::Model& model, std::vector<std::string>& notes) {
-    unfuse(model, false);
+Result<size_t> make_dynamic(graph::Model& model, const std::function<bool(const graph::Node&)>& wanted) {
     Editor e(model, 0);
     struct Weights {
         ValueId values, scales;
     };
     std::map<std::pair<ValueId, int>, Weights> done;  // layers may share their weights
-    size_t products = 0, quantized = 0;
+    size_t made = 0;
     for (graph::Node& node : e.nodes()) {
-        products += as_product(node).has_value();
         const auto p = quantizable(e, node);
-        if (!p) continue;
+        if (!p || !wanted(node)) continue;
         const auto [at, fresh] = done.try_emplace({p->w, p->channel_axis()});
         if (fresh) {
             auto w = quantize_weights(e.constant(p->w)->view(), p->channel_axis());
@@ -32,9 +31,17 @@ Status quantize_dynamic(graph::Model& model, std::vector<std::string>& notes) {
         in.w_scale = at->second.scales;
         in.bias = p->bias;
         become_integer(node, *p, in);
-        ++quantized;
+        ++made;
     }
-    notes.push_back(message({"dynamic int8: ", quantized, " of ", products, " products"}));
+    return made;
+}
+
+Status quantize_dynamic(graph::Model& model, std::vector<std::string>& notes) {
+    unfuse(model, false);
+    const auto products = std::ranges::count_if(model.graphs[0].nodes,
+                                                [](const graph::Node& node) { return as_product(node).has_value(); });
+    COFFER_TRY_ASSIGN(const size_t made, make_dynamic(model, [](const graph::Node&) { return true; }));
+    notes.push_back(message({"dynamic int8: ", made, " of ", products, " layers"}));
     return {};
 }
 

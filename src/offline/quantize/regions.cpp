@@ -10,7 +10,7 @@ namespace {
 // Inputs of a node that would be 8-bit tensors; empty when the node has no integer form.
 std::vector<ValueId> integer_inputs(const Editor& e, const graph::Node& node,
                                     const std::function<bool(ValueId, ValueId)>& same_shape) {
-    if (moves_elements(node)) return {node.inputs[0]};
+    if (moves_elements(e, node)) return {node.inputs[0]};
     if (node.op == "Concat") return node.inputs;
     if ((node.op == "Add" || node.op == "Mul") && !e.constant(node.inputs[0]) && !e.constant(node.inputs[1])) {
         return same_shape(node.inputs[0], node.inputs[1]) ? node.inputs : std::vector<ValueId>{};
@@ -76,7 +76,7 @@ Regions find_regions(Editor& e, const std::set<ValueId>& floats,
             node.outputs, [&](ValueId id) { return id != graph::kAbsent && reached[id] && wanted[id]; });
         if (!r.integer[n]) continue;
         for (ValueId id : inputs[n]) wanted[id] = true;
-        if (moves_elements(node)) {
+        if (moves_elements(e, node)) {
             for (ValueId id : node.outputs) {
                 if (id != graph::kAbsent) wanted[id] = true;
             }
@@ -87,7 +87,7 @@ Regions find_regions(Editor& e, const std::set<ValueId>& floats,
     for (size_t n = 0; n < nodes; ++n) {
         const graph::Node& node = g.nodes[n];
         if (!r.integer[n] || product[n]) continue;
-        if (moves_elements(node)) {
+        if (moves_elements(e, node)) {
             for (ValueId id : node.outputs) {
                 if (id != graph::kAbsent) groups.join(id, node.inputs[0]);
             }
