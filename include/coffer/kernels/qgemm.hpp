@@ -21,14 +21,30 @@ static inline void qgemm_pack_run(int16_t* dst, const uint8_t* src, size_t count
     }
     for (; i < count; ++i) dst[i] = static_cast<int16_t>(src[i] ^ flip);
 }
+template <class Word>
+static inline void qgemm_pack_word(uint8_t* dst, const uint8_t* src, uint8_t flip) {
+    Word word;
+    __builtin_memcpy(&word, src, sizeof(Word));
+    word ^= flip * (~Word{0} / 255);
+    __builtin_memcpy(dst, &word, sizeof(Word));
+}
 template <class Arch>
 static inline void qgemm_pack_run(uint8_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
     using Q = QBytes<Arch>;
-    size_t i = 0;
-    for (; i + 16 <= count; i += 16) Q::copy16(dst + i, src + i, flip);
-    if (i == count) return;
-    if (count >= 16) return Q::copy16(dst + count - 16, src + count - 16, flip);
-    for (; i < count; ++i) dst[i] = src[i] ^ flip;
+    if (count >= 16) {
+        for (size_t i = 0; i + 16 <= count; i += 16) Q::copy16(dst + i, src + i, flip);
+        if (count % 16 != 0) Q::copy16(dst + count - 16, src + count - 16, flip);
+        return;
+    }
+    if (count >= 8) {
+        qgemm_pack_word<uint64_t>(dst, src, flip);
+        return qgemm_pack_word<uint64_t>(dst + count - 8, src + count - 8, flip);
+    }
+    if (count >= 4) {
+        qgemm_pack_word<uint32_t>(dst, src, flip);
+        return qgemm_pack_word<uint32_t>(dst + count - 4, src + count - 4, flip);
+    }
+    for (size_t i = 0; i < count; ++i) dst[i] = src[i] ^ flip;
 }
 template <class A>
 static inline void qgemm_fill(A* dst, size_t count, A value) {
@@ -56,7 +72,10 @@ struct QRowSource {
 
     const uint8_t* direct(size_t batch, size_t row) const { return base + batch * p.a_batch + row * p.lda; }
     size_t direct_stride() const { return p.lda; }
-    bool can_direct() const { return p.flip == 0 && p.k == p.quads * kQQuad; }
+    // Several rows in the same cache sets would evict each other in the inner loop; packed ones are kept apart.
+    bool can_direct() const {
+        return p.flip == 0 && p.k == p.quads * kQQuad && (p.tiling.rows == 1 || p.lda % 1024 != 0);
+    }
     template <class A>
     void pack(size_t batch, size_t row, size_t rows, A* dst, size_t stride) const {
         for (size_t r = 0; r < rows; ++r, dst += stride) {
