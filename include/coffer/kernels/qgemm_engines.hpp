@@ -2,6 +2,8 @@
 // packed rows of A and panels of B (qgemm_layout.hpp) and hands the sums of a few rows and a panel to `emit`.
 #pragma once
 
+#include <utility>
+
 #include "coffer/kernels/qgemm_simd.hpp"
 
 namespace coffer::kernels {
@@ -106,35 +108,35 @@ struct QStripEngine {
     static void begin() {}
     static void end() {}
 
-    template <int R>
-    __attribute__((noinline)) static void tile(const uint8_t* a, size_t stride, const QStrip& strip, int32_t* sums) {
+    // acc += the four bytes at `a` times the weights.
+    static void add(__m256i& acc, const uint8_t* a, __m256i weights, __m256i ones) {
+        const auto* four = reinterpret_cast<const char(*)[4]>(a);
+        __m256i product, sum = acc;
+        // One block, for the reason given in QWide<Avx2>; on a copy, so that acc stays in a register.
+        asm volatile("vpbroadcastd %2, %1\n\tvpmaddubsw %3, %1, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
+                     : "+x"(sum), "=&x"(product)
+                     : "m"(*four), "x"(weights), "x"(ones));
+        acc = sum;
+    }
+    // The rows are a list of constants, not a loop: GCC 12 keeps an array indexed by a loop of twelve in memory.
+    template <size_t... kRow>
+    __attribute__((noinline)) static void tile(const uint8_t* a, size_t stride, const QStrip& strip, int32_t* sums,
+                                               std::index_sequence<kRow...>) {
         const auto* b = reinterpret_cast<const __m256i*>(reinterpret_cast<const char*>(&strip) + strip.offset);
         const auto* quad = reinterpret_cast<const uint16_t*>(b + strip.count);
         const __m256i ones = _mm256_set1_epi16(1);
-        __m256i acc[R];
-        for (int r = 0; r < R; ++r) acc[r] = _mm256_setzero_si256();
+        __m256i acc[] = {(static_cast<void>(kRow), _mm256_setzero_si256())...};
         for (size_t i = 0; i < strip.count; ++i) {
-            const __m256i bv = _mm256_load_si256(b + i);
+            const __m256i weights = _mm256_load_si256(b + i);
             const uint8_t* a0 = a + size_t(quad[i]) * kQQuad;
-            for (int r = 0; r < R; ++r) {
-                const auto* four = reinterpret_cast<const char(*)[4]>(a0 + size_t(r) * stride);
-                __m256i product, sum = acc[r];
-                // One block, for the reason given in QWide<Avx2>; on a copy, so that acc stays in registers.
-                asm volatile(
-                    "vpbroadcastd %2, %1\n\tvpmaddubsw %3, %1, %1\n\tvpmaddwd %4, %1, %1\n\tvpaddd %1, %0, %0"
-                    : "+x"(sum), "=&x"(product)
-                    : "m"(*four), "x"(bv), "x"(ones));
-                acc[r] = sum;
-            }
+            (add(acc[kRow], a0 + kRow * stride, weights, ones), ...);
         }
-        for (int r = 0; r < R; ++r) {
-            _mm256_store_si256(reinterpret_cast<__m256i*>(sums + size_t(r) * kQPanel), acc[r]);
-        }
+        (_mm256_store_si256(reinterpret_cast<__m256i*>(sums + kRow * kQPanel), acc[kRow]), ...);
     }
-    template <int R = int(kRowStep)>
+    template <size_t R = kRowStep>
     static void tail(size_t rows, const uint8_t* a, size_t stride, const QStrip& strip, int32_t* sums) {
         if constexpr (R > 0) {
-            if (rows == size_t(R)) return tile<R>(a, stride, strip, sums);
+            if (rows == R) return tile(a, stride, strip, sums, std::make_index_sequence<R>());
             tail<R - 1>(rows, a, stride, strip, sums);
         }
     }
