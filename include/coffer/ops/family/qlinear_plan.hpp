@@ -2,6 +2,8 @@
 // while planning, or by a step of their own when the activations' scale or zero point is known only at run time.
 #pragma once
 
+#include <vector>
+
 #include "coffer/kernels/qgemm_layout.hpp"
 #include "coffer/kernels/quantize_params.hpp"
 #include "coffer/ops/family/qconv.hpp"
@@ -39,123 +41,130 @@ struct QWeightOrder {
     bool depthwise;
 
     size_t padded() const { return kernels::qgemm_padded_columns(columns); }
-    size_t at(size_t group, size_t column, size_t i) const {
-        return (group * columns + column) * column_stride + i % channels * channel_stride + i / channels * tap_stride;
+    // Calls visit(k, weight) along a column; unsigned weights count from -128.
+    template <class Visit>
+    void read(const TensorView& src, size_t group, size_t column, const Visit& visit) const {
+        const uint8_t* tap = src.as<const uint8_t>() + (group * columns + column) * column_stride;
+        const uint8_t flip = src.dtype == DType::kUint8 ? 0x80 : 0;
+        for (size_t i = 0; i < k; tap += tap_stride) {
+            const uint8_t* from = tap;
+            for (size_t c = 0; c < channels; ++c, ++i, from += channel_stride) {
+                visit(i, static_cast<int8_t>(*from ^ flip));
+            }
+        }
     }
     size_t group_bytes() const { return padded() * quads * kernels::kQQuad; }
 };
 
 inline Status q_pack_weights(const TensorView& src, void* dst, const void* arg) {
     const auto& o = *static_cast<const QWeightOrder*>(arg);
-    const auto* w = src.as<const uint8_t>();
-    const uint8_t flip = src.dtype == DType::kUint8 ? 0x80 : 0;
-    auto* out = static_cast<uint8_t*>(dst);
+    auto* out = static_cast<int8_t*>(dst);
     for (size_t g = 0; g < o.groups; ++g, out += o.group_bytes()) {
         for (size_t column = 0; column < o.columns; ++column) {
-            uint8_t* lane =
+            int8_t* lane =
                 out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
                           kernels::kQQuad;
-            size_t i = 0;
-            for (size_t tap = 0; tap < o.k / o.channels; ++tap) {
-                const uint8_t* from = w + o.at(g, column, tap * o.channels);
-                for (size_t c = 0; c < o.channels; ++c, ++i, from += o.channel_stride) {
-                    lane[i / kernels::kQQuad * kernels::kQPanelBytes + i % kernels::kQQuad] = *from ^ flip;
-                }
-            }
+            o.read(src, g, column, [&](size_t i, int8_t w) {
+                lane[i / kernels::kQQuad * kernels::kQPanelBytes + i % kernels::kQQuad] = w;
+            });
         }
     }
     return {};
 }
-// The strips of all groups (QStrip): the structs first, then blocks and numbers of each. Without `dst` only counts.
-struct QStripPacker {
-    const QWeightOrder& o;
-    const TensorView& src;
+// The strips of all groups (QStrip): the structs first, then blocks and numbers of each. Works on one strip at a
+// time, read once into the order of its blocks.
+class QStripPacker {
+ public:
+    QStripPacker(const QWeightOrder& order, const TensorView& src)
+        : o_(order),
+          src_(src),
+          per_group_(o_.padded() / kernels::kQStrip),
+          blocks_(o_.quads * kernels::kQStripBlock),
+          safe_(o_.quads) {}
 
-    size_t strips() const { return o.groups * o.padded() / kernels::kQStrip; }
+    // Bytes of the packed form; 0 when more than a third of the blocks would be split.
+    size_t bytes() {
+        size_t total = heads_bytes(), blocks = 0;
+        for (size_t s = 0; s < strips(); ++s) {
+            const size_t n = read(s);
+            blocks += n;
+            total += strip_bytes(n);
+        }
+        return o_.quads > 65535 || blocks > strips() * o_.quads * 4 / 3 ? 0 : total;
+    }
+    static Status pack_strips(const TensorView& src, void* dst, const void* arg) {
+        QStripPacker(*static_cast<const QWeightOrder*>(arg), src).pack(dst);
+        return {};
+    }
+
+ private:
+    size_t strips() const { return o_.groups * per_group_; }
+    size_t heads_bytes() const { return round_up<size_t>(strips() * sizeof(kernels::QStrip), 64); }
     static size_t strip_bytes(size_t count) { return round_up<size_t>(count * (kernels::kQStripBlock + 2), 64); }
 
-    // Four k of a column; 0 beyond the weights.
-    int weight(size_t group, size_t column, size_t k) const {
-        if (column >= o.columns || k >= o.k) return 0;
-        const auto byte = src.as<const uint8_t>()[o.at(group, column, k)];
-        return src.dtype == DType::kUint8 ? byte - 128 : static_cast<int8_t>(byte);
-    }
-    bool is_safe(size_t group, size_t first, size_t q) const {
-        for (size_t column = first; column < first + kernels::kQStrip; ++column) {
-            for (size_t i = 0; i < kernels::kQQuad; i += 2) {
-                const size_t k = q * kernels::kQQuad + i;
-                const int sum = weight(group, column, k) + weight(group, column, k + 1);
-                if (sum > 128 || sum < -128) return false;
-            }
+    // Fills blocks_ and safe_; the number of blocks after splitting. 0 stands beyond the weights.
+    size_t read(size_t strip) {
+        const size_t group = strip / per_group_, first = strip % per_group_ * kernels::kQStrip;
+        std::memset(blocks_.data(), 0, blocks_.size());
+        for (size_t column = 0; column < kernels::kQStrip && first + column < o_.columns; ++column) {
+            o_.read(src_, group, first + column, [&](size_t i, int8_t w) {
+                blocks_[i / kernels::kQQuad * kernels::kQStripBlock + column * kernels::kQQuad +
+                        i % kernels::kQQuad] = w;
+            });
         }
-        return true;
-    }
-    size_t count(size_t strip) const {
-        const size_t per_group = o.padded() / kernels::kQStrip;
-        size_t n = 0;
-        for (size_t q = 0; q < o.quads; ++q) {
-            n += is_safe(strip / per_group, strip % per_group * kernels::kQStrip, q) ? 1 : 2;
+        size_t count = 0;
+        for (size_t q = 0; q < o_.quads; ++q) {
+            const int8_t* w = blocks_.data() + q * kernels::kQStripBlock;
+            int worst = 0;
+            for (size_t i = 0; i < kernels::kQStripBlock; i += 2) worst = std::max(worst, std::abs(w[i] + w[i + 1]));
+            safe_[q] = worst <= 128;
+            count += safe_[q] ? 1 : 2;
         }
-        return n;
+        return count;
     }
-    void block(int8_t* dst, size_t group, size_t first, size_t q, int part, bool safe) const {
-        for (size_t column = 0; column < kernels::kQStrip; ++column) {
-            for (size_t i = 0; i < kernels::kQQuad; ++i) {
-                const int w = weight(group, first + column, q * kernels::kQQuad + i);
-                const int half = w >> 1;
-                dst[column * kernels::kQQuad + i] = static_cast<int8_t>(safe ? w : part == 0 ? half : w - half);
-            }
-        }
-    }
-    void pack(void* dst) const {
-        const size_t per_group = o.padded() / kernels::kQStrip;
+    void pack(void* dst) {
         auto* heads = static_cast<kernels::QStrip*>(dst);
-        char* data = static_cast<char*>(dst) + round_up<size_t>(strips() * sizeof(kernels::QStrip), 64);
+        char* data = static_cast<char*>(dst) + heads_bytes();
         for (size_t s = 0; s < strips(); ++s) {
-            const size_t group = s / per_group, first = s % per_group * kernels::kQStrip;
             heads[s].offset = static_cast<size_t>(data - reinterpret_cast<char*>(heads + s));
-            heads[s].count = count(s);
-            auto* blocks = reinterpret_cast<int8_t*>(data);
+            heads[s].count = read(s);
+            auto* to = reinterpret_cast<int8_t*>(data);
             auto* numbers = reinterpret_cast<uint16_t*>(data + heads[s].count * kernels::kQStripBlock);
-            for (size_t q = 0; q < o.quads; ++q) {
-                const bool safe = is_safe(group, first, q);
-                for (int part = 0; part < (safe ? 1 : 2); ++part, blocks += kernels::kQStripBlock) {
-                    block(blocks, group, first, q, part, safe);
-                    *numbers++ = static_cast<uint16_t>(q);
+            for (size_t q = 0; q < o_.quads; ++q) {
+                const int8_t* from = blocks_.data() + q * kernels::kQStripBlock;
+                *numbers++ = static_cast<uint16_t>(q);
+                if (safe_[q]) {
+                    std::memcpy(to, from, kernels::kQStripBlock);
+                    to += kernels::kQStripBlock;
+                    continue;
                 }
+                *numbers++ = static_cast<uint16_t>(q);
+                for (size_t i = 0; i < kernels::kQStripBlock; ++i) {
+                    const int half = from[i] >> 1;
+                    to[i] = static_cast<int8_t>(half);
+                    to[kernels::kQStripBlock + i] = static_cast<int8_t>(from[i] - half);
+                }
+                to += 2 * kernels::kQStripBlock;
             }
             data += strip_bytes(heads[s].count);
         }
     }
-    // Bytes of the packed form; 0 when more than a third of the blocks would be split.
-    size_t bytes() const {
-        size_t total = round_up<size_t>(strips() * sizeof(kernels::QStrip), 64), blocks = 0;
-        for (size_t s = 0; s < strips(); ++s) {
-            const size_t n = count(s);
-            blocks += n;
-            total += strip_bytes(n);
-        }
-        return o.quads > 65535 || blocks > strips() * o.quads * 4 / 3 ? 0 : total;
-    }
-    static Status pack_strips(const TensorView& src, void* dst, const void* arg) {
-        QStripPacker{*static_cast<const QWeightOrder*>(arg), src}.pack(dst);
-        return {};
-    }
+
+    const QWeightOrder& o_;
+    const TensorView& src_;
+    size_t per_group_;
+    std::vector<int8_t> blocks_;
+    std::vector<uint8_t> safe_;  // no pair of products saturates 16 bits
 };
 
 // Sums over k of the weights as the kernels see them, int32 for each padded column of each group.
 inline Status q_pack_sums(const TensorView& src, void* dst, const void* arg) {
     const auto& o = *static_cast<const QWeightOrder*>(arg);
     auto* sums = static_cast<int32_t*>(dst);
-    const auto* w = src.as<const uint8_t>();
-    const bool is_unsigned = src.dtype == DType::kUint8;
     for (size_t g = 0; g < o.groups; ++g) {
         for (size_t column = 0; column < o.columns; ++column) {
             int32_t sum = 0;
-            for (size_t i = 0; i < o.k; ++i) {
-                const uint8_t byte = w[o.at(g, column, i)];
-                sum += is_unsigned ? byte - 128 : static_cast<int8_t>(byte);
-            }
+            o.read(src, g, column, [&](size_t, int8_t w) { sum += w; });
             sums[g * o.padded() + column] = sum;
         }
     }
@@ -171,7 +180,7 @@ class QPlanner {
         run_time_ = dynamic_ || !known(r.x_scale) || !known(r.x_zero);
         o_.quads = kernels::qgemm_quads(c.arch(), o_.k);
         if (c.arch() == kernels::ArchId::kAvx2 && !o_.depthwise) {
-            strip_bytes_ = QStripPacker{o_, *c.constant(static_cast<size_t>(r.w))}.bytes();
+            strip_bytes_ = QStripPacker(o_, *c.constant(static_cast<size_t>(r.w))).bytes();
         }
     }
 
