@@ -1,0 +1,14 @@
+// The SIMD kernels without the library: the user names the arch struct that fits the compiler's flags.
+#include <cstdio>
+
+#include "coffer/kernels/simd.hpp"
+#include "coffer/kernels/softmax.hpp"
+
+int main() {
+    const float logits[] = {1, 2, 3, 4, 5};
+    float scores[5], sum = 0;
+    coffer::kernels::softmax_row<coffer::kernels::Baseline>(logits, scores, 5, false);
+    for (float score : scores) sum += score;
+    std::printf("sum %.3f, largest %.3f\n", static_cast<double>(sum), static_cast<double>(scores[4]));
+    return sum > 0.999f && sum < 1.001f ? 0 : 1;
+}
