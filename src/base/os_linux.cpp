@@ -571,15 +571,33 @@ uint32_t effective_uid() {
     return static_cast<uint32_t>(::geteuid());
 }
 
+namespace {
+
+// A size of /proc/self/status, such as "VmRSS:".
+std::optional<uint64_t> status_bytes(std::string_view key) {
+    const auto status = read_small("/proc/self/status");
+    if (!status) return std::nullopt;
+    const size_t at = status->find(key);
+    if (at == status->npos) return std::nullopt;
+    const auto kib = parse_number(std::string_view(*status).substr(at + key.size()));
+    return kib ? std::optional(*kib * 1024) : std::nullopt;
+}
+
+}  // namespace
+
 uint64_t peak_memory_bytes() {
-    if (const auto status = read_small("/proc/self/status")) {
-        const size_t at = status->find("VmHWM:");
-        if (at != status->npos) {
-            if (const auto kib = parse_number(std::string_view(*status).substr(at + 6))) return *kib * 1024;
-        }
-    }
+    if (const auto peak = status_bytes("VmHWM:")) return *peak;
     struct rusage usage;
     return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<uint64_t>(usage.ru_maxrss) * 1024 : 0;
+}
+
+uint64_t resident_memory_bytes() {
+    return status_bytes("VmRSS:").value_or(0);
+}
+
+bool reset_peak_memory() {
+    const Descriptor file = open_at(AT_FDCWD, "/proc/self/clear_refs", O_WRONLY);
+    return file.valid() && retry([&] { return ::write(file.get(), "5", 1); }) == 1;  // proc(5): the peak becomes VmRSS
 }
 
 unsigned cpu_count() {

@@ -60,12 +60,18 @@ Result<graph::Blob> read_attachment(const std::string& path) {
 }
 
 Result<Prepared> prepare(const std::string& onnx_path, const PrepareOptions& options) {
+    const auto phase = [&](const char* name) {
+        if (options.progress) options.progress(name);
+    };
     Prepared p;
+    phase("import");
     COFFER_TRY_ASSIGN(p.model, import_onnx(onnx_path, {}, &p.import));
     p.original_weight_bytes = weight_bytes(p.model);
     COFFER_TRY(add_states(p.model, options.states));
+    phase("optimize");
     COFFER_TRY_ASSIGN(p.passes, optimize(p.model));
     if (options.precision != Precision::kFp32) {
+        phase("calibrate");
         QuantizeOptions q;
         q.dynamic = options.precision == Precision::kInt8Dynamic;
         q.data = options.data;

@@ -1,6 +1,7 @@
 // From an ONNX file to a model ready to be sealed.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct PrepareOptions {
     std::string data;        // folder of calibration samples, for kInt8
     bool synthetic = false;  // made-up samples instead
     std::vector<StateSpec> states;
+    std::function<void(const char* phase)> progress;  // import, optimize, calibrate; may be empty
 };
 
 struct Prepared {

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
+#include <random>
 
 #include "offline/npy.hpp"
 
@@ -69,6 +71,28 @@ void print_note(const std::string& text) {
 }
 bool stderr_is_terminal() {
     return isatty(STDERR_FILENO) == 1;
+}
+
+void StatusLine::show(const std::string& text) {
+    if (!on_) return;
+    fmt::print(stderr, "\r\033[K{}", text.substr(0, 78));
+    shown_ = true;
+}
+void StatusLine::clear() {
+    if (shown_) fmt::print(stderr, "\r\033[K");
+    shown_ = false;
+}
+
+Status write_text(const std::string& path, const std::string& text) {
+    COFFER_TRY_ASSIGN(os::AtomicFile file, os::AtomicFile::create(path, 0644));
+    COFFER_TRY(file.write(as_bytes(text)));
+    return file.commit();
+}
+
+Status refuse_same_file(const std::string& output, const std::string& input) {
+    std::error_code missing;
+    if (output != input && !std::filesystem::equivalent(output, input, missing)) return {};
+    return error(Code::kInvalidArgument, "the output '", output, "' would replace the input '", input, "'");
 }
 
 std::string bytes_text(uint64_t bytes) {
@@ -147,7 +171,13 @@ Result<crypto::SecretBytes> ask_password(const std::string& prompt) {
 
 Status add_key(trust::Keyring& keyring, const std::string& spec) {
     if (spec == "password") {
-        keyring.set_password_source([] { return ask_password("Password: "); });
+        auto answer = std::make_shared<crypto::SecretBytes>();
+        keyring.set_password_source([answer]() -> Result<crypto::SecretBytes> {
+            if (answer->empty()) {
+                COFFER_TRY_ASSIGN(*answer, ask_password("Password: "));
+            }
+            return answer->clone();
+        });
         return {};
     }
     if (spec.starts_with("raw:")) return trust::load_raw_key(keyring, spec.substr(4));
@@ -165,22 +195,26 @@ Status add_key(trust::Keyring& keyring, const std::string& spec) {
     return trust::load_keys(keyring, spec);
 }
 
-Result<trust::Keyring> make_keyring(const AccessOptions& o) {
-    trust::Keyring keyring;
-    for (const std::string& spec : o.keys) COFFER_TRY(add_key(keyring, spec));
-    return keyring;
+Result<Access> Access::create(const AccessOptions& o) {
+    Access access;
+    COFFER_TRY_ASSIGN(access.policy, make_policy(o));
+    for (const std::string& spec : o.keys) COFFER_TRY(add_key(access.keyring, spec));
+    return access;
 }
 
-Result<runtime::Loaded> load(const std::string& path, const AccessOptions& o, bool digests) {
-    COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o));
-    COFFER_TRY_ASSIGN(const trust::Keyring keyring, make_keyring(o));
+Result<runtime::Loaded> load(const std::string& path, const Access& access, bool digests) {
     runtime::LoadOptions options;
     options.digests = digests;
     runtime::ThreadPool pool(os::cpu_count());
     options.parallel = &pool;
-    auto loaded = runtime::load(container::Source::file(path), policy, keyring, options);
+    auto loaded = runtime::load(container::Source::file(path), access.policy, access.keyring, options);
     if (!loaded) return loaded.error().within(path + ": ");
     return loaded;
+}
+
+Result<runtime::Loaded> load(const std::string& path, const AccessOptions& o, bool digests) {
+    COFFER_TRY_ASSIGN(const Access access, Access::create(o));
+    return load(path, access, digests);
 }
 
 Status bind_inputs(runtime::Runner& runner, const std::vector<std::string>& bindings) {
@@ -199,6 +233,29 @@ Status bind_inputs(runtime::Runner& runner, const std::vector<std::string>& bind
         }
         COFFER_TRY_ASSIGN(Tensor tensor, offline::read_npy(binding.substr(at + 2)));
         COFFER_TRY(runner.bind_input(index, Value(std::move(tensor))));
+    }
+    return {};
+}
+
+Status bind_missing(runtime::Runner& runner) {
+    std::mt19937 random(1);  // zeros would be unfair to some kernels
+    for (size_t i = 0; i < runner.model().inputs().size(); ++i) {
+        if (runner.is_bound(i)) continue;
+        const graph::ValueInfo& v = runner.model().input(i);
+        if (v.type.kind != ValueKind::kTensor || !v.type.dims || v.type.dtype == DType::kString) {
+            return error(Code::kInvalidArgument, "give --input ", v.name, "=@FILE: its type cannot be made up");
+        }
+        Shape shape;
+        for (const graph::Dim& d : *v.type.dims) shape.push_back(d.known() ? d.value : 1);
+        COFFER_TRY_ASSIGN(Tensor t, Tensor::create(v.type.dtype, shape));
+        for (int64_t k = 0; k < t.elements(); ++k) {
+            if (is_floating(t.dtype())) {
+                store_double(t.view(), k, static_cast<double>(random() % 2001) / 1000 - 1);
+            } else {
+                store_int(t.view(), k, static_cast<int64_t>(random() % 2));
+            }
+        }
+        COFFER_TRY(runner.bind_input(i, Value(std::move(t))));
     }
     return {};
 }

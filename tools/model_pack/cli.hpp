@@ -51,6 +51,25 @@ void print_json(std::string_view verb, Json document);
 void print_error(const Error& error);
 void print_note(const std::string& text);
 bool stderr_is_terminal();
+// One line on stderr that says what is going on, replaced by the next and gone at the end. Only on a terminal.
+class StatusLine {
+ public:
+    StatusLine() : on_(stderr_is_terminal()) {}
+    ~StatusLine() { clear(); }
+    StatusLine(const StatusLine&) = delete;
+    StatusLine& operator=(const StatusLine&) = delete;
+    void show(const std::string& text);
+    void clear();
+
+ private:
+    bool on_, shown_ = false;
+};
+
+// Replaces `path` in one step.
+Status write_text(const std::string& path, const std::string& text);
+// Also when one is a link to the other. A file that does not exist yet equals no other.
+Status refuse_same_file(const std::string& output, const std::string& input);
+
 // "12.3 MB", "417 KB".
 std::string bytes_text(uint64_t bytes);
 std::string hex(Bytes bytes);
@@ -72,7 +91,15 @@ void add_access(CLI::App& app, AccessOptions& options);
 Result<trust::Policy> make_policy(const AccessOptions& options);
 // FILE, password, fd:N or raw:FILE.
 Status add_key(trust::Keyring& keyring, const std::string& spec);
-Result<trust::Keyring> make_keyring(const AccessOptions& options);
+
+// Policy and keys, made once: a descriptor can be read only once, and a password is asked only once.
+struct Access {
+    trust::Policy policy;
+    trust::Keyring keyring;
+
+    static Result<Access> create(const AccessOptions& options);
+};
+Result<runtime::Loaded> load(const std::string& path, const Access& access, bool digests = false);
 Result<runtime::Loaded> load(const std::string& path, const AccessOptions& options, bool digests = false);
 // Asks on the terminal, without echo.
 Result<crypto::SecretBytes> ask_password(const std::string& prompt);
@@ -81,5 +108,7 @@ Result<crypto::SecretBytes> ask_password(const std::string& prompt);
 
 // NAME=@x.npy bindings.
 Status bind_inputs(runtime::Runner& runner, const std::vector<std::string>& bindings);
+// Inputs that are not bound get small pseudo-random numbers, the same every time; free dimensions become 1.
+Status bind_missing(runtime::Runner& runner);
 
 }  // namespace coffer::cli

@@ -37,6 +37,7 @@ Result<int> dump(const DumpOptions& o) {
     }
     COFFER_TRY_ASSIGN(const auto runner, runtime::Runner::create(model));
     COFFER_TRY(bind_inputs(*runner, o.inputs));
+    COFFER_TRY(bind_missing(*runner));
     COFFER_TRY(runner->run());
     const runtime::Plan& plan = *runner->plan();
     Json steps = Json::array();
@@ -67,7 +68,8 @@ void add_dump(CLI::App& root, std::vector<Verb>& verbs) {
     auto o = std::make_shared<DumpOptions>();
     app->add_option("FILE", o->file, "A .coffer or .onnx file")->required();
     app->add_flag("--plan", o->plan, "The steps of a run on --input, with the kernel of each");
-    app->add_option("--input", o->inputs, "NAME=@x.npy; may be repeated")->type_name("NAME=@FILE");
+    app->add_option("--input", o->inputs, "NAME=@x.npy; may be repeated. Inputs that are not given are made up")
+        ->type_name("NAME=@FILE");
     add_access(*app, o->access);
     add_json(*app, o->json);
     verbs.push_back({app, [o] { return dump(*o); }});

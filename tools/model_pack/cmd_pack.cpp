@@ -92,8 +92,31 @@ Status check(const PackOptions& o) {
     return {};
 }
 
-Result<offline::Prepared> prepare(const PackOptions& o) {
+// Nothing that is read may be replaced: a lost signing key cannot be made again.
+Status check_output(const PackOptions& o) {
+    if (o.dry_run) return {};
+    COFFER_TRY(refuse_same_file(o.output, o.input));
+    for (const auto* list : {&o.attach, &o.recipients, &o.signers}) {
+        for (const std::string& path : *list) {
+            COFFER_TRY(refuse_same_file(o.output, path.starts_with("raw:") ? path.substr(4) : path));
+        }
+    }
+    return {};
+}
+
+// Users' --min-version can only protect against old files when versions grow.
+void warn_version(const PackOptions& o, std::vector<std::string>& warnings) {
+    if (o.dry_run || o.name.empty()) return;
+    const auto old = container::inspect(container::Source::file(o.output));
+    const auto id = trust::model_id(o.name);
+    if (!old || !id || old->header.model_id != *id || old->header.model_version < o.version) return;
+    warnings.push_back(fmt::format("the version is not raised: '{}' holds version {} of {}, this is version {}",
+                                   o.output, old->header.model_version, o.name, o.version));
+}
+
+Result<offline::Prepared> prepare(const PackOptions& o, StatusLine& status) {
     offline::PrepareOptions p;
+    p.progress = [&](const char* phase) { status.show(fmt::format("{}: {}", o.input, phase)); };
     if (o.precision == "int8") p.precision = offline::Precision::kInt8;
     if (o.precision == "int8-dynamic") p.precision = offline::Precision::kInt8Dynamic;
     p.data = o.data;
@@ -151,8 +174,7 @@ Result<int> dry_run(const PackOptions& o, offline::Prepared prepared) {
 
 Result<int> pack(const PackOptions& o) {
     COFFER_TRY(check(o));
-    if (o.output == o.input)
-        return error(Code::kInvalidArgument, "the output would replace the input '", o.input, "'");
+    COFFER_TRY(check_output(o));
     container::WriteOptions w;
     std::vector<trust::SigningKey> keys;
     for (const std::string& path : o.signers) {
@@ -172,7 +194,10 @@ Result<int> pack(const PackOptions& o) {
         COFFER_TRY_ASSIGN(const uint64_t seconds, duration(o.expires));
         w.not_after = w.created + seconds;
     }
-    COFFER_TRY_ASSIGN(offline::Prepared prepared, prepare(o));
+    StatusLine status;
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, prepare(o, status));
+    status.clear();
+    warn_version(o, prepared.import.warnings);
     if (!o.json) {
         for (const std::string& text : prepared.import.warnings) print_note("warning: " + text);
         for (const std::string& text : prepared.notes) print_note("note: " + text);
@@ -181,7 +206,9 @@ Result<int> pack(const PackOptions& o) {
     }
     if (o.dry_run) return dry_run(o, std::move(prepared));
 
+    status.show(o.output + ": write");
     COFFER_TRY_ASSIGN(const container::Written written, container::write(prepared.model, w, o.output));
+    status.clear();
     Json result = summary(o, prepared);
     result["output"] = o.output;
     result["file_size"] = written.file_size;

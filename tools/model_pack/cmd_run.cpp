@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <random>
 
 #include "cli.hpp"
 #include "coffer/kernels/dispatch.hpp"
 #include "offline/npy.hpp"
+#include "offline/timing.hpp"
 
 namespace coffer::cli {
 namespace {
@@ -132,35 +132,6 @@ Result<int> run(const RunOptions& o) {
     return kOk;
 }
 
-// Zeros would be unfair to some kernels: small pseudo-random numbers, the same every time.
-Status bind_missing(runtime::Runner& runner) {
-    std::mt19937 random(1);
-    for (size_t i = 0; i < runner.model().inputs().size(); ++i) {
-        if (runner.is_bound(i)) continue;
-        const graph::ValueInfo& v = runner.model().input(i);
-        if (v.type.kind != ValueKind::kTensor || !v.type.dims || v.type.dtype == DType::kString) {
-            return error(Code::kInvalidArgument, "give --input ", v.name, "=@FILE: its type cannot be made up");
-        }
-        Shape shape;
-        for (const graph::Dim& d : *v.type.dims) shape.push_back(d.known() ? d.value : 1);
-        COFFER_TRY_ASSIGN(Tensor t, Tensor::create(v.type.dtype, shape));
-        for (int64_t k = 0; k < t.elements(); ++k) {
-            if (is_floating(t.dtype())) {
-                store_double(t.view(), k, static_cast<double>(random() % 2001) / 1000 - 1);
-            } else {
-                store_int(t.view(), k, static_cast<int64_t>(random() % 2));
-            }
-        }
-        COFFER_TRY(runner.bind_input(i, Value(std::move(t))));
-    }
-    return {};
-}
-
-double percentile(std::vector<double> times, double p) {
-    std::ranges::sort(times);
-    return times[std::min(times.size() - 1, static_cast<size_t>(p * static_cast<double>(times.size())))];
-}
-
 Result<int> bench(const RunOptions& o) {
     const uint64_t begin = os::monotonic_ns();
     COFFER_TRY_ASSIGN(const std::unique_ptr<runtime::Runner> runner, start(o));
@@ -170,24 +141,15 @@ Result<int> bench(const RunOptions& o) {
     const uint64_t first = os::monotonic_ns();
     COFFER_TRY(runner->run());
     const double first_ms = static_cast<double>(os::monotonic_ns() - first) / 1e6;
-    // At least --repeat runs, or one second and ten runs.
-    std::vector<double> wall, cpu;
-    const uint64_t start_ns = os::monotonic_ns();
-    while (o.repeat ? wall.size() < o.repeat
-                    : wall.size() < 10 || (os::monotonic_ns() - start_ns < 1'000'000'000 && wall.size() < 100'000)) {
-        const uint64_t w = os::monotonic_ns(), c = os::process_cpu_ns();
-        COFFER_TRY(runner->run());
-        cpu.push_back(static_cast<double>(os::process_cpu_ns() - c) / 1e6);
-        wall.push_back(static_cast<double>(os::monotonic_ns() - w) / 1e6);
-    }
+    COFFER_TRY_ASSIGN(const offline::Timing timing, offline::time_runs(*runner, o.repeat));
     Json result{{"file", o.file},
                 {"arch", kernels::arch_name(kernels::chosen())},
                 {"threads", o.threads == 0 ? os::cpu_count() : o.threads},
-                {"runs", wall.size()},
-                {"median_ms", percentile(wall, 0.5)},
-                {"cpu_ms", percentile(cpu, 0.5)},
-                {"p90_ms", percentile(wall, 0.9)},
-                {"p99_ms", percentile(wall, 0.99)},
+                {"runs", timing.runs()},
+                {"median_ms", timing.median_ms()},
+                {"cpu_ms", offline::Timing::percentile(timing.cpu_ms, 0.5)},
+                {"p90_ms", offline::Timing::percentile(timing.wall_ms, 0.9)},
+                {"p99_ms", offline::Timing::percentile(timing.wall_ms, 0.99)},
                 {"load_ms", load_ms},
                 {"first_run_ms", first_ms},
                 {"peak_memory_bytes", os::peak_memory_bytes()}};
@@ -198,7 +160,7 @@ Result<int> bench(const RunOptions& o) {
     }
     fmt::print("{}: median {:.3f} ms, p90 {:.3f} ms, CPU {:.3f} ms a run ({} runs, {} threads, {})\n", o.file,
                result["median_ms"].get<double>(), result["p90_ms"].get<double>(), result["cpu_ms"].get<double>(),
-               wall.size(), result["threads"].get<unsigned>(), result["arch"].get<std::string>());
+               timing.runs(), result["threads"].get<unsigned>(), result["arch"].get<std::string>());
     fmt::print("load {:.2f} ms, first run {:.2f} ms, peak memory {}\n", load_ms, first_ms,
                bytes_text(os::peak_memory_bytes()));
     if (o.profile) print_profile(result["profile"]);

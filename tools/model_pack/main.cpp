@@ -1,7 +1,13 @@
 // model-pack: import, quantize, seal, inspect, run and compare models. The list of verbs.
+#include <fcntl.h>
 #include <unistd.h>
+
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <system_error>
 
 #include "cli.hpp"
 
@@ -12,6 +18,7 @@ void add_pack(CLI::App&, std::vector<Verb>&);
 void add_inspect(CLI::App&, std::vector<Verb>&);
 void add_verify(CLI::App&, std::vector<Verb>&);
 void add_run(CLI::App&, std::vector<Verb>&);
+void add_compare(CLI::App&, std::vector<Verb>&);
 void add_bench(CLI::App&, std::vector<Verb>&);
 void add_dump(CLI::App&, std::vector<Verb>&);
 void add_ops(CLI::App&, std::vector<Verb>&);
@@ -22,8 +29,22 @@ void add_completion(CLI::App&, std::vector<Verb>&);
 
 namespace {
 
-constexpr AddVerb kVerbs[] = {add_key,  add_pack, add_inspect,   add_verify, add_run,     add_bench,
+constexpr AddVerb kVerbs[] = {add_key,  add_pack, add_inspect,   add_verify, add_run,     add_compare,   add_bench,
                               add_dump, add_ops,  add_onnx_test, add_doctor, add_version, add_completion};
+
+// With one of them closed, the next file opened would take its number, and results would be written into it.
+// Standing in for stdout is something that cannot be written to, so that the loss is reported.
+void hold_standard_descriptors() {
+    for (int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+        if (::open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd) std::_Exit(kIo);
+    }
+}
+
+int stdout_failed(int number) {
+    std::fprintf(stderr, "model-pack: error: cannot write the results to stdout: %s\n", std::strerror(number));
+    return kIo;
+}
 
 // A temporary file never outlives the process. Async-signal-safe.
 void on_signal(int signal) {
@@ -32,10 +53,20 @@ void on_signal(int signal) {
     std::raise(signal);
 }
 
+std::string usage_message(const CLI::App* app, const CLI::Error& e) {
+    std::string verb;
+    for (const CLI::App* at = app; at && !at->get_subcommands().empty();) {
+        at = at->get_subcommands().front();
+        verb += " " + at->get_name();
+    }
+    return std::string("model-pack: error: ") + e.what() + "\n  hint: see `model-pack" + verb + " --help`\n";
+}
+
 int run(int argc, char** argv) {
     CLI::App app{"Packs models into sealed files and works with them.", "model-pack"};
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("model-pack ") + COFFER_VERSION);
+    app.failure_message(usage_message);
     app.footer(
         "Exit codes: 0 ok, 2 usage, 3 input/output, 4 damaged file, 5 key or signature, 6 policy,\n"
         "7 unsupported, 8 threshold not met, 9 limit or memory, 70 internal error, 130 interrupted.\n"
@@ -61,16 +92,21 @@ int run(int argc, char** argv) {
 }  // namespace coffer::cli
 
 int main(int argc, char** argv) {
-    for (int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, coffer::cli::on_signal);
+    using namespace coffer::cli;
+    hold_standard_descriptors();
+    for (int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_signal);
     std::signal(SIGPIPE, SIG_DFL);
     try {
-        const int code = coffer::cli::run(argc, argv);
-        return std::fflush(stdout) == 0 ? code : coffer::cli::kIo;
+        const int code = run(argc, argv);
+        errno = 0;
+        return std::fflush(stdout) != 0 || std::ferror(stdout) ? stdout_failed(errno ? errno : EIO) : code;
+    } catch (const std::system_error& e) {  // how fmt reports a failed print
+        return stdout_failed(e.code().value());
     } catch (const std::bad_alloc&) {
         std::fputs("model-pack: error: out of memory\n", stderr);
-        return coffer::cli::kLimit;
+        return kLimit;
     } catch (const std::exception& e) {
         std::fprintf(stderr, "model-pack: internal error: %s\n", e.what());
-        return coffer::cli::kBug;
+        return kBug;
     }
 }

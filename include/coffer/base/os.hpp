@@ -112,6 +112,8 @@ uint64_t monotonic_ns();
 uint64_t process_cpu_ns();
 uint32_t effective_uid();
 uint64_t peak_memory_bytes();   // of this process (VmHWM)
+uint64_t resident_memory_bytes();  // of this process now (VmRSS); 0: unknown
+bool reset_peak_memory();          // the peak starts again at what is resident; false where that is not possible
 unsigned cpu_count();           // CPUs this process may use (affinity and cgroup quota)
 uint64_t memory_limit();        // min(RAM, cgroup limit)
 const char* environment(const char* name);  // nullptr when unset
