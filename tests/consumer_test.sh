@@ -17,7 +17,7 @@ cmake --build "$work/consumer" >/dev/null
 "$work/consumer/consumer" >"$work/out"
 cat "$work/out"
 grep -q '^coffer [0-9]*\.[0-9]*\.[0-9]* on ' "$work/out"
-grep -q '(io)$' "$work/out"
+grep -q '(auth)$' "$work/out"
 
 pc=$(find "$work/moved" -name coffer.pc)
 export PKG_CONFIG_PATH="${pc%/*}"

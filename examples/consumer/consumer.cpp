@@ -1,4 +1,4 @@
-// The least a program does with an installed Coffer: says what it got, and why a file does not open.
+// The least a program does with an installed Coffer: says what it got, and that nothing is trusted by default.
 #include <cstdio>
 
 #include "coffer/coffer.hpp"
