@@ -163,6 +163,9 @@ void add_verify(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("FILE", o->file, "A .coffer file")->required();
     add_access(*app, o->access);
     add_json(*app, o->json);
+    app->footer(
+        "Example:\n"
+        "  model-pack verify net.coffer --trust vendor.pub --name com.acme.net --min-version 3");
     verbs.push_back({app, [o] { return verify(*o); }});
 }
 

@@ -88,6 +88,10 @@ void add_key(CLI::App& root, std::vector<Verb>& verbs) {
                      "An Ed25519 signing key; without it, an X25519 identity as age-keygen makes");
     create->add_flag("--passphrase", o->passphrase, "Encrypt the signing key; the passphrase is asked");
     add_json(*create, o->json);
+    create->footer(
+        "Examples:\n"
+        "  model-pack key new --out me.key\n"
+        "  model-pack key new --out vendor.pem --signing --passphrase");
     verbs.push_back({create, [o] { return key_new(*o); }});
 
     auto* pub = app->add_subcommand("pub", "Print the age1... recipient or the public signing key (PEM)");

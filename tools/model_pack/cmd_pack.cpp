@@ -256,6 +256,12 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_flag("--unprotected", o->unprotected, "Neither encrypt nor sign: for local experiments");
     app->add_flag("--dry-run", o->dry_run, "Only say whether the model will run and at what size");
     add_json(*app, o->json);
+    app->footer(
+        "A sealed file needs --encrypt-to, --sign, --name and --model-version.\n\n"
+        "Examples:\n"
+        "  model-pack pack net.onnx --dry-run\n"
+        "  model-pack pack net.onnx -o net.coffer --precision int8 --data samples/ \\\n"
+        "      --name com.acme.net --model-version 1 --encrypt-to users.txt --sign vendor.pem");
     verbs.push_back({app, [o] { return pack(*o); }});
 }
 

@@ -175,6 +175,9 @@ void add_run(CLI::App& root, std::vector<Verb>& verbs) {
     add_common(*app, *o);
     app->add_option("--output-dir", o->output_dir, "Write DIR/<output>.npy ('/' in a name becomes '_')")
         ->type_name("DIR");
+    app->footer(
+        "Example:\n"
+        "  model-pack run net.coffer --key me.key --trust vendor.pub --input image=@x.npy --output-dir out/");
     verbs.push_back({app, [o] { return run(*o); }});
 }
 
@@ -184,6 +187,9 @@ void add_bench(CLI::App& root, std::vector<Verb>& verbs) {
     add_common(*app, *o);
     app->add_option("--repeat", o->repeat, "Number of runs; 0: one second's worth, at least ten")
         ->capture_default_str();
+    app->footer(
+        "Example:\n"
+        "  model-pack bench net.coffer --key me.key --trust vendor.pub --threads 1");
     verbs.push_back({app, [o] { return bench(*o); }});
 }
 
