@@ -4,7 +4,7 @@
     accuracy.py quantized    mobilenetv2_qdq and shufflenetv2_int8 as they are: the same winning class as ONNX
                              Runtime on at least 97 % of the pictures, the reference score within one point
     accuracy.py int8         --precision int8 against fp32: resnet56, squeezenet1_1 and the float twin of
-                             mobilenetv2_qdq lose at most 1.5 points of top-1; magika agrees on at least 99 % of
+                             mobilenetv2_qdq lose at most 1.5 points of top-1; magika agrees on at least 96 % of
                              200 real files; the two quantized models keep their reference score within one point
 
 Calibration sees none of the pictures and files that are scored. Needs numpy, onnx, onnxruntime and pillow.
