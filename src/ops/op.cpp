@@ -1,5 +1,7 @@
 #include "coffer/ops/op.hpp"
 
+#include "ops/layout.hpp"
+
 namespace coffer::ops {
 namespace {
 
@@ -85,16 +87,6 @@ bool InferContext::known_ints(size_t i, std::span<int64_t> storage, std::span<co
     *out = storage.first(n);
     return true;
 }
-
-namespace {
-Shape channels_last(const Shape& s) {
-    Shape d;
-    d.push_back(s[0]);
-    for (int i = 2; i < s.rank(); ++i) d.push_back(s[i]);
-    d.push_back(s[1]);
-    return d;
-}
-}  // namespace
 
 Shape PlanContext::input_dims(size_t i) const {
     return input_layout(i) == Layout::kChannelsLast ? channels_last(input(i).shape) : input(i).shape;

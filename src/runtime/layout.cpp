@@ -95,14 +95,6 @@ bool channels_choice(const std::vector<ops::Type>& in, const std::vector<ops::Ty
 
 }  // namespace
 
-Shape channels_last(const Shape& shape) {
-    Shape s;
-    s.push_back(shape[0]);
-    for (int i = 2; i < shape.rank(); ++i) s.push_back(shape[i]);
-    s.push_back(shape[1]);
-    return s;
-}
-
 bool same_in_both_layouts(const Shape& shape) {
     return shape.rank() < 3 || shape[1] == 1 || shape.elements(2, shape.rank()) == 1;
 }

@@ -8,8 +8,6 @@
 
 namespace coffer::runtime {
 
-// (N, C, spatial...) -> (N, spatial..., C); rank >= 3.
-Shape channels_last(const Shape& shape);
 // Are the bytes the same either way? True below rank 3, with one channel or one position.
 bool same_in_both_layouts(const Shape& shape);
 // The Transpose node that changes a tensor of `rank` to layout `to`.

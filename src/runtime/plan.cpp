@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "coffer/kernels/dispatch.hpp"
+#include "ops/layout.hpp"
 #include "runtime/layout.hpp"
 #include "runtime/memory_plan.hpp"
 
@@ -224,7 +225,7 @@ class Planner {
         if (!op) return error(Code::kUnsupported, Detail::kUnsupported, "this build has no op Transpose");
         const ops::Type& t = type(id);
         const std::array plain = {t};
-        const std::array last = {ops::Type{ValueKind::kTensor, t.dtype, channels_last(t.shape), true}};
+        const std::array last = {ops::Type{ValueKind::kTensor, t.dtype, ops::channels_last(t.shape), true}};
         const bool forward = to == Layout::kChannelsLast;
         plan_->layout_nodes.push_back(std::make_unique<graph::Node>(layout_node(t.shape.rank(), to)));
         const std::array ins = {from};
@@ -318,7 +319,10 @@ class NodePlan final : public ops::PlanContext {
                                Status (*pack)(const TensorView&, void*, const void*), const void* arg) override {
         const TensorView* src = constant(i);
         if (!src) return fail("input ", i, " is not constant");
-        return planner_.r_.weights->packed(*src, form, bytes, pack, arg);
+        // A value computed while planning lives as long as its plan, and so does its packed form.
+        const bool stored = planner_.g_.values[node().inputs[i]].constant >= 0;
+        WeightStore& store = stored ? *planner_.r_.weights : planner_.plan_->weights;
+        return store.packed(*src, form, bytes, pack, arg);
     }
     void step(kernels::KernelFn fn, const void* params, std::span<const ops::Operand> operands, size_t units,
               double unit_ns) override {

@@ -43,6 +43,7 @@ struct Plan {
     Arena arena;
     std::vector<std::unique_ptr<std::byte[]>> params;
     std::vector<Tensor> tensors;  // constants made by the planner: folded values, re-laid-out constants
+    WeightStore weights;          // packed forms of folded values; those of the model's constants are shared
     std::vector<std::unique_ptr<graph::Node>> layout_nodes;
     std::vector<std::unique_ptr<ReferenceStep>> references;
     std::vector<std::unique_ptr<BranchStep>> branches;

@@ -108,6 +108,26 @@ TEST_CASE("shapes may change from run to run") {
     }
 }
 
+TEST_CASE("weights computed from shapes belong to the plan of those shapes") {
+    // y = x (size(z) * m): the product's constant operand is another one for each length of z, and old plans go.
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {4, 32}));
+    const auto z = b.input("z", type(DType::kFloat, {-1}));
+    const auto size = b.node("Cast", {b.node("Size", {z})}, {{"to", int64_t{1}}});
+    const Tensor ones = Tensor::create(DType::kFloat, Shape{32, 32}).value();
+    for (float& w : ones.span<float>()) w = 1;
+    b.output(b.node("MatMul", {x, b.node("Mul", {b.constant("m", ones), size})}), "y");
+    const auto runner = runner_of(b.build());
+    const Tensor ones_in = Tensor::create(DType::kFloat, Shape{4, 32}).value();
+    for (float& v : ones_in.span<float>()) v = 1;
+    for (int64_t n = 1; n <= 60; ++n) {
+        REQUIRE(runner->bind_input(0, Value(ones_in)));
+        REQUIRE(runner->bind_input(1, Value(noise({n}, 1))));
+        REQUIRE(runner->run());
+        for (float y : floats(runner->output(0))) REQUIRE(y == static_cast<float>(32 * n));
+    }
+}
+
 TEST_CASE("an empty batch gives an empty result") {
     const auto runner = runner_of(small_cnn().build());
     REQUIRE(runner->bind_input(0, Value(noise({0, 3, 16, 16}, 1))));
