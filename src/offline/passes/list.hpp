@@ -8,6 +8,7 @@ namespace coffer::offline::passes {
 
 Result<size_t> fold_constants(graph::Model& model);
 Result<size_t> fold_shapes(graph::Model& model);
+Result<size_t> merge_constants(graph::Model& model);
 Result<size_t> remove_identities(graph::Model& model);
 Result<size_t> fold_scales(graph::Model& model);
 Result<size_t> recognise_activations(graph::Model& model);

@@ -20,6 +20,7 @@ struct Pass {
 constexpr std::array kPasses = {
     Pass{"fold_constants", passes::fold_constants},
     Pass{"fold_shapes", passes::fold_shapes},
+    Pass{"merge_constants", passes::merge_constants},
     Pass{"remove_identities", passes::remove_identities},
     Pass{"fold_scales", passes::fold_scales},
     Pass{"recognise_activations", passes::recognise_activations},
