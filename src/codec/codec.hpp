@@ -42,7 +42,4 @@ uint64_t encoded_strings_size(std::span<const std::string> strings);
 void encode_strings(std::span<const std::string> strings, MutableBytes dst);  // dst has exactly that size
 Status decode_strings(Bytes src, std::span<std::string> dst);
 
-// Well-formed UTF-8: shortest forms, no surrogates, at most U+10FFFF.
-bool is_utf8(std::string_view text);
-
 }  // namespace coffer::codec

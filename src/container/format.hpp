@@ -33,8 +33,6 @@ inline constexpr uint32_t kKnownIncompat = kSlotsSigned | kPostQuantumOnly | kLi
 
 inline constexpr uint16_t kEd25519 = 1;
 inline constexpr size_t kEd25519SignatureSize = 64;
-inline constexpr size_t kSignatureHead = 36;
-inline constexpr size_t kMaxSignatures = 8;
 
 // 5.3
 inline constexpr size_t kDekSize = 32;

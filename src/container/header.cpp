@@ -96,40 +96,4 @@ Status check_regions(const Header& h, uint64_t file_size) {
     return {};
 }
 
-Result<std::vector<SignatureEntry>> parse_signatures(Bytes bytes, bool padded) {
-    std::vector<SignatureEntry> entries;
-    Reader r(bytes);
-    while (r.remaining() >= kSignatureHead) {
-        const Bytes rest = bytes.subspan(r.position());
-        SignatureEntry entry;
-        entry.alg = r.u16();
-        if (entry.alg == 0)
-            return padded && all_zero(rest) ? Result<std::vector<SignatureEntry>>(std::move(entries))
-                                            : format_error("bytes after the last signature");
-        const uint16_t size = r.u16();
-        entry.key_id = r.array<32>();
-        entry.signature = r.take(size);
-        if (!r.ok()) return format_error("a signature is cut");
-        const size_t exact = trust::signature_size(entry.alg);
-        if (size == 0 || (exact != 0 && size != exact)) return format_error("a signature of ", size, " bytes");
-        if (entries.size() == kMaxSignatures) return format_error("more than ", kMaxSignatures, " signatures");
-        const bool twice = std::ranges::any_of(entries, [&](const auto& e) { return e.key_id == entry.key_id; });
-        if (twice) return format_error("two signatures of one key");
-        entries.push_back(entry);
-    }
-    if (padded ? !all_zero(bytes.subspan(r.position())) : !r.at_end()) {
-        return format_error("bytes after the last signature");
-    }
-    return entries;
-}
-
-std::vector<std::byte> encode_signature(const trust::Signer& signer, Bytes signature) {
-    Writer w;
-    w.u16(static_cast<uint16_t>(signer.alg));
-    w.u16(static_cast<uint16_t>(signature.size()));
-    w.put(signer.id);
-    w.put(signature);
-    return w.take();
-}
-
 }  // namespace coffer::container

@@ -7,7 +7,7 @@
 #include "coffer/base/error.hpp"
 #include "container/format.hpp"
 #include "crypto/aead.hpp"
-#include "trust/signer.hpp"
+#include "trust/signature.hpp"
 
 namespace coffer::container {
 
@@ -53,17 +53,11 @@ Result<Header> parse_header(Bytes bytes);
 // Step 4: region arithmetic against the size of the file.
 Status check_regions(const Header& header, uint64_t file_size);
 
-// 5.2 SIGS, and the tail of SLOTS.
-struct SignatureEntry {
-    uint16_t alg = 0;
-    Digest key_id{};
-    Bytes signature;  // into the bytes that were parsed
-};
-
-// Entries of `bytes`. With `padded` (SIGS) the list ends at alg = 0 and the rest must be zero; without (the
-// tail of SLOTS) entries fill the bytes.
-Result<std::vector<SignatureEntry>> parse_signatures(Bytes bytes, bool padded);
-std::vector<std::byte> encode_signature(const trust::Signer& signer, Bytes signature);
+// SIGS, and the tail of SLOTS.
+using trust::encode_signature;
+using trust::kMaxSignatures;
+using trust::parse_signatures;
+using trust::SignatureEntry;
 
 bool all_zero(Bytes bytes);
 

@@ -1,6 +1,7 @@
 #include <set>
 
 #include "coffer/base/checked.hpp"
+#include "coffer/base/utf8.hpp"
 #include "container/errors.hpp"
 #include "container/manifest.hpp"
 #include "crypto/hash.hpp"
@@ -57,7 +58,7 @@ class Decoder {
         if (!s) return std::string();
         COFFER_TRY(charge(s->size()));
         std::string out(s->c_str(), s->size());
-        if (!codec::is_utf8(out)) return manifest_invalid(what, " is not UTF-8");
+        if (!is_utf8(out)) return manifest_invalid(what, " is not UTF-8");
         return out;
     }
     Result<std::string> name(const flatbuffers::String* s, const char* what) {

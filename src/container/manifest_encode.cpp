@@ -3,6 +3,7 @@
 #include <unordered_map>
 
 #include "coffer/base/checked.hpp"
+#include "coffer/base/utf8.hpp"
 #include "container/errors.hpp"
 #include "container/manifest.hpp"
 #include "manifest_generated.h"
@@ -96,7 +97,7 @@ class Encoder {
 
     Result<Offset<flatbuffers::String>> text(std::string_view s, const char* what) {
         if (s.size() > kMaxManifest) return over_limit(what, " of ", s.size(), " bytes");
-        if (!codec::is_utf8(s)) return cannot_write(what, " '", s, "' is not UTF-8");
+        if (!is_utf8(s)) return cannot_write(what, " '", s, "' is not UTF-8");
         COFFER_TRY(check_size());
         if (s.empty()) return Offset<flatbuffers::String>{};
         return b_.CreateString(s.data(), s.size());

@@ -13,18 +13,40 @@ namespace {
 
 constexpr std::string_view kSlotsMagic = "COFS";
 
-// S of 5.7: binds a wrapping to its kind, slot and file.
-std::vector<std::byte> slot_context(uint16_t kind, Bytes slot_id, Bytes content_id) {
+}  // namespace
+
+std::vector<std::byte> slot_context(uint16_t kind, Bytes slot_id, Bytes bound_to) {
     Writer w;
     w.put("coffer/v1/slot");
     w.u8(0);
     w.u16(kind);
     w.put(slot_id);
-    w.put(content_id);
+    w.put(bound_to);
     return w.take();
 }
 
-}  // namespace
+Result<std::vector<Slot>> parse_slot_list(Reader& r, size_t count, const trust::Caps& caps) {
+    std::vector<Slot> slots;
+    std::set<std::string_view> ids;
+    for (size_t i = 0; i < count; ++i) {
+        Slot slot;
+        slot.kind = r.u16();
+        slot.flags = r.u16();
+        const uint32_t size = r.u32();
+        slot.slot_id = r.take(sizeof(Id));
+        if (size > caps.slot_bytes || size > kMaxSlotBody)
+            return format_error("recipient ", i, " of ", size, " bytes");
+        slot.body = r.take(size);
+        if (!r.ok()) return format_error("recipient ", i, " is cut");
+        if (slot.flags & ~kCritical) return format_error("recipient ", i, " with flags ", slot.flags);
+        if (!ids.insert(as_text(slot.slot_id)).second) return format_error("two recipients with one id");
+        const SlotKind* kind = find_slot_kind(slot.kind);
+        if (!kind && (slot.flags & kCritical)) return unsupported("recipient of unknown kind ", slot.kind);
+        if (kind && size != kind->body_size) return format_error("recipient ", i, " of ", size, " bytes");
+        slots.push_back(slot);
+    }
+    return slots;
+}
 
 Result<Slots> parse_slots(Bytes region, const trust::Caps& caps) {
     Reader r(region);
@@ -42,24 +64,7 @@ Result<Slots> parse_slots(Bytes region, const trust::Caps& caps) {
     if (n == 0 || n > caps.slots || n > kMaxSlots) return format_error(n, " recipients");
     if (out.flags & ~kGrant) return unsupported("recipient region flags ", out.flags);
 
-    std::set<std::string_view> ids;
-    for (uint16_t i = 0; i < n; ++i) {
-        Slot slot;
-        slot.kind = r.u16();
-        slot.flags = r.u16();
-        const uint32_t size = r.u32();
-        slot.slot_id = r.take(sizeof(Id));
-        if (size > caps.slot_bytes || size > kMaxSlotBody)
-            return format_error("recipient ", i, " of ", size, " bytes");
-        slot.body = r.take(size);
-        if (!r.ok()) return format_error("recipient ", i, " is cut");
-        if (slot.flags & ~kCritical) return format_error("recipient ", i, " with flags ", slot.flags);
-        if (!ids.insert(as_text(slot.slot_id)).second) return format_error("two recipients with one id");
-        const SlotKind* kind = find_slot_kind(slot.kind);
-        if (!kind && (slot.flags & kCritical)) return unsupported("recipient of unknown kind ", slot.kind);
-        if (kind && size != kind->body_size) return format_error("recipient ", i, " of ", size, " bytes");
-        out.slots.push_back(slot);
-    }
+    COFFER_TRY_ASSIGN(out.slots, parse_slot_list(r, n, caps));
     out.before_mac = region.first(r.position());
     out.mac = r.take(kMacSize);
     if (!r.ok()) return format_error("recipient region is cut");
@@ -170,20 +175,28 @@ Result<Unwrapped> unwrap(const Slots& slots, const Header& header, const trust::
     return Search(slots, header, keyring, policy).run();
 }
 
+Result<std::vector<std::byte>> encode_slot(const Recipient& recipient, crypto::Suite suite, Bytes bound_to,
+                                           Bytes secret) {
+    COFFER_TRY_ASSIGN(const Id slot_id, crypto::random_array<sizeof(Id)>());
+    const std::vector<std::byte> context = slot_context(recipient.kind, slot_id, bound_to);
+    const trust::SlotView view{recipient.kind, 0, suite, slot_id, bound_to, context, {}};
+    COFFER_TRY_ASSIGN(const std::vector<std::byte> body, recipient.wrap(view, secret));
+    Writer w;
+    w.u16(recipient.kind);
+    w.u16(0);
+    w.u32(static_cast<uint32_t>(body.size()));
+    w.put(slot_id);
+    w.put(body);
+    return w.take();
+}
+
 Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, std::span<const Recipient> recipients,
                                             uint64_t generation, Bytes dek, const crypto::SecretBytes& mac_key) {
     COFFER_TRY_ASSIGN(const Digest content_id, crypto::sha256(hdr));
     Writer slots;
     for (const Recipient& recipient : recipients) {
-        COFFER_TRY_ASSIGN(const Id slot_id, crypto::random_array<sizeof(Id)>());
-        const std::vector<std::byte> context = slot_context(recipient.kind, slot_id, content_id);
-        const trust::SlotView view{recipient.kind, 0, header.aead(), slot_id, content_id, context, {}};
-        COFFER_TRY_ASSIGN(const std::vector<std::byte> body, recipient.wrap(view, dek));
-        slots.u16(recipient.kind);
-        slots.u16(0);
-        slots.u32(static_cast<uint32_t>(body.size()));
-        slots.put(slot_id);
-        slots.put(body);
+        COFFER_TRY_ASSIGN(const auto slot, encode_slot(recipient, header.aead(), content_id, dek));
+        slots.put(slot);
     }
     Writer w;
     w.put(kSlotsMagic);

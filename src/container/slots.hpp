@@ -32,8 +32,13 @@ struct Slots {
     std::vector<SignatureEntry> signatures;
 };
 Result<Slots> parse_slots(Bytes region, const trust::Caps& caps);
+// `count` slots, one after the other. Also how a licence holds its product keys.
+Result<std::vector<Slot>> parse_slot_list(Reader& r, size_t count, const trust::Caps& caps);
 // Which kinds may stand together in a file with these incompat bits.
 Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature);
+
+// S of 5.7: binds a wrapping to its kind, its slot, and the content_id of its file or the digest of its licence.
+std::vector<std::byte> slot_context(uint16_t kind, Bytes slot_id, Bytes bound_to);
 
 // "coffer/v1/slots" || HDR || bytes before the MAC.
 Result<Digest> slots_mac(const crypto::SecretBytes& key, Bytes hdr, Bytes before_mac);
@@ -58,6 +63,10 @@ Result<Recipient> raw_key_recipient(Bytes kek);
 Recipient x25519_recipient(const crypto::X25519Public& key);
 inline constexpr unsigned kDefaultLogN = 17;
 Result<Recipient> password_recipient(Bytes password, unsigned log_n = kDefaultLogN);
+
+// One slot that holds `secret` (32 bytes) for `recipient`; bound_to as for slot_context().
+Result<std::vector<std::byte>> encode_slot(const Recipient& recipient, crypto::Suite suite, Bytes bound_to,
+                                           Bytes secret);
 
 // A whole SLOTS region without signatures.
 Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, std::span<const Recipient> recipients,

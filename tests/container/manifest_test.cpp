@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "coffer/base/utf8.hpp"
 #include "container/manifest.hpp"
 #include "fixture.hpp"
 
@@ -175,11 +176,11 @@ TEST_CASE("string tensors and booleans are checked when their bytes are there") 
 
 TEST_CASE("UTF-8") {
     for (const char* good : {"", "a", "ü", "€", "𝄞", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80"}) {
-        CHECK(codec::is_utf8(good));
+        CHECK(is_utf8(good));
     }
     for (const char* bad : {"\x80", "\xc0\x80", "\xc1\xbf", "\xc3", "\xe2\x82", "\xe0\x9f\xbf", "\xed\xa0\x80",
                             "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "a\xfe"}) {
-        CHECK(!codec::is_utf8(bad));
+        CHECK(!is_utf8(bad));
     }
 }
 

@@ -104,6 +104,14 @@ Result<runtime::Loaded> load(const std::string& path, const AccessOptions& optio
 // Asks on the terminal, without echo.
 Result<crypto::SecretBytes> ask_password(const std::string& prompt);
 
+// For --encrypt-to and its like: an age recipient, a file of them, "password", or raw:FILE.
+Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out);
+
+// Now, or SOURCE_DATE_EPOCH.
+Result<uint64_t> created_time();
+// "90d", "12h", "30m", "45s", in seconds.
+Result<uint64_t> duration(const std::string& text, const char* option);
+
 // ---- tensors -------------------------------------------------------------------------------------------------
 
 // NAME=@x.npy bindings.

@@ -1,10 +1,7 @@
 // pack: ONNX in, sealed file out.
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "cli.hpp"
-#include "crypto/age.hpp"
 #include "offline/pack.hpp"
 #include "ops/versions.hpp"
 
@@ -17,58 +14,6 @@ struct PackOptions {
     bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false;
     std::vector<std::string> attach, meta, states, recipients, signers;
 };
-
-// An age recipient, a file of them, "password", or raw:FILE.
-Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out) {
-    if (spec == "password") {
-        COFFER_TRY_ASSIGN(const crypto::SecretBytes first, ask_password("New password: "));
-        COFFER_TRY_ASSIGN(const crypto::SecretBytes second, ask_password("Again: "));
-        if (first.empty()) return error(Code::kInvalidArgument, "the password is empty");
-        if (!(first == second)) return error(Code::kInvalidArgument, "the two passwords differ");
-        COFFER_TRY_ASSIGN(container::Recipient r, container::password_recipient(first.bytes()));
-        out.push_back(std::move(r));
-        return {};
-    }
-    if (spec.starts_with("raw:")) {
-        COFFER_TRY_ASSIGN(const crypto::SecretBytes key, trust::read_key_file(spec.substr(4)));
-        COFFER_TRY_ASSIGN(container::Recipient r, container::raw_key_recipient(key.bytes()));
-        out.push_back(std::move(r));
-        return {};
-    }
-    if (spec.starts_with("age1")) {
-        COFFER_TRY_ASSIGN(const crypto::X25519Public key, crypto::parse_age_recipient(spec));
-        out.push_back(container::x25519_recipient(key));
-        return {};
-    }
-    COFFER_TRY_ASSIGN(const std::vector<crypto::X25519Public> keys, trust::load_recipients(spec));
-    for (const crypto::X25519Public& key : keys) out.push_back(container::x25519_recipient(key));
-    return {};
-}
-
-Result<uint64_t> created_time() {
-    const char* epoch = os::environment("SOURCE_DATE_EPOCH");
-    if (!epoch || !*epoch) return static_cast<uint64_t>(os::unix_time());
-    uint64_t seconds = 0;
-    if (!CLI::detail::lexical_cast(std::string(epoch), seconds)) {
-        return error(Code::kInvalidArgument, "SOURCE_DATE_EPOCH '", epoch, "' is not a number of seconds");
-    }
-    return seconds;
-}
-
-// "90d", "12h", "30m", "45s".
-Result<uint64_t> duration(const std::string& text) {
-    uint64_t n = 0, unit = 0;
-    const char last = text.empty() ? ' ' : text.back();
-    if (last == 'd') unit = 86400;
-    if (last == 'h') unit = 3600;
-    if (last == 'm') unit = 60;
-    if (last == 's') unit = 1;
-    if (unit == 0 || !CLI::detail::lexical_cast(text.substr(0, text.size() - 1), n) || n == 0 ||
-        n > 36500 * 86400ull / unit) {
-        return error(Code::kInvalidArgument, "--expires '", text, "': expected a time such as 90d or 12h");
-    }
-    return n * unit;
-}
 
 Result<std::pair<std::string, std::string>> key_value(const std::string& text, const char* option) {
     const size_t at = text.find('=');
@@ -191,7 +136,7 @@ Result<int> pack(const PackOptions& o) {
     w.op_version = &ops::version_of;
     COFFER_TRY_ASSIGN(w.created, created_time());
     if (!o.expires.empty()) {
-        COFFER_TRY_ASSIGN(const uint64_t seconds, duration(o.expires));
+        COFFER_TRY_ASSIGN(const uint64_t seconds, duration(o.expires, "--expires"));
         w.not_after = w.created + seconds;
     }
     StatusLine status;
