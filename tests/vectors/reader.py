@@ -1,0 +1,791 @@
+#!/usr/bin/env python3
+"""An independent reader of `.coffer` files, written from docs/format.md and schemas/manifest.fbs alone.
+
+    reader.py FILE... [--key KEY]... [--password TEXT] [--trust HEX]... [--allow-unsigned] [--allow-unprotected]
+
+KEY is an age X25519 identity (AGE-SECRET-KEY-1...), a file of them, or raw:FILE; HEX a raw Ed25519 public key. Without a key the
+file is verified as far as that goes (5.5). Prints one line a file: what was opened, or the class of 5.14 and the reason.
+
+It is for checking the document and the library against each other, not for use: keys are not wiped, nothing is lazy, and
+comparisons take the time they take. The numbers in comments are sections of docs/format.md.
+"""
+import dataclasses
+import hashlib
+import hmac
+import math
+import pathlib
+import struct
+import sys
+import time
+
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+import flat
+
+SCHEMAS = pathlib.Path(__file__).resolve().parents[2] / "schemas"
+MANIFEST_SCHEMA = flat.Schema((SCHEMAS / "manifest.fbs").read_text(encoding="utf-8"))
+
+MAGIC = bytes.fromhex("89434f460d0a1a0a")
+HDR_SIZE, SIGS_SIZE, PAGE = 512, 3584, 4096
+MIN_FILE, SLOTS_HEAD, SLOTS_MIN, SLOTS_MAX = 8288, 64, 96, 1 << 20
+SLOTS_SIGNED, POST_QUANTUM_ONLY, LICENCE_REQUIRED, UNPROTECTED = 1, 2, 4, 8
+CRITICAL, GRANT = 1, 1
+NONE = 0xFFFFFFFF
+AEADS = {1: AESGCM, 2: ChaCha20Poly1305}
+HPKE_AEADS = {1: 2, 2: 3}
+BODY_SIZES = {0: 32, 1: 128, 2: 84, 3: 97, 5: 117}
+
+# 5.2, in the order of the table: name, struct code.
+HDR_FIELDS = [("magic", "8s"), ("major", "H"), ("minor", "H"), ("incompat", "I"), ("compat", "I"), ("suite", "H"),
+              ("chunk_log2", "B"), ("zero", "B"), ("body_len", "Q"), ("manifest_len", "Q"), ("table_off", "Q"),
+              ("table_len", "Q"), ("payload_off", "Q"), ("payload_len", "Q"), ("n_chunks", "Q"), ("model_version", "Q"),
+              ("created", "Q"), ("not_after", "Q"), ("model_id", "16s"), ("file_id", "16s"), ("salt", "32s"),
+              ("key_commit", "32s"), ("manifest_hash", "32s"), ("table_root", "32s"), ("reserved", "248s")]
+HDR_STRUCT = "<" + "".join(code for _, code in HDR_FIELDS)
+
+
+class Refused(Exception):
+    """The file is refused with a class of 5.14."""
+
+    def __init__(self, class_, reason):
+        super().__init__(f"{class_}: {reason}")
+        self.class_, self.reason = class_, reason
+
+
+def need(condition, class_, reason):
+    if not condition:
+        raise Refused(class_, reason)
+
+
+@dataclasses.dataclass
+class Policy:
+    """What the opener asks for (5.5 steps 1, 5, 6, 9; 5.13)."""
+
+    trusted: list = dataclasses.field(default_factory=list)  # raw Ed25519 keys of publishers
+    threshold: int = 1
+    distributors: list = dataclasses.field(default_factory=list)
+    allow_unsigned: bool = False
+    allow_unprotected: bool = False
+    name: str = ""  # expected model, "" for any
+    min_version: int = 0
+    now: int = 0  # 0: the clock
+    suites: tuple = (1, 2)
+    revoked_keys: tuple = ()  # key ids
+    revoked_contents: tuple = ()  # content ids
+    max_log_n: int = 17
+    max_file: int = 1 << 42
+    max_manifest: int = 64 << 20
+    max_tables: int = 200_000
+    aead_only: bool = False
+
+
+@dataclasses.dataclass
+class Keys:
+    keks: list = dataclasses.field(default_factory=list)
+    identities: list = dataclasses.field(default_factory=list)  # 32-byte X25519 secrets
+    p256: list = dataclasses.field(default_factory=list)  # EllipticCurvePrivateKey
+    password: bytes = None
+
+    def any(self):
+        return bool(self.keks or self.identities or self.p256 or self.password is not None)
+
+
+# --- 2, 5.3: notation and keys ---------------------------------------------------------------------------------------
+
+def le2(value):
+    return struct.pack("<H", value)
+
+
+def le8(value):
+    return struct.pack("<Q", value)
+
+
+def sha256(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def hmac_sha256(key, *parts):
+    return hmac.digest(key, b"".join(parts), "sha256")
+
+
+def hkdf_extract(salt, ikm):
+    return hmac_sha256(salt or bytes(32), ikm)
+
+
+def hkdf_expand(prk, info, size):
+    block, out = b"", b""
+    for i in range(1, -(-size // 32) + 1):
+        block = hmac_sha256(prk, block, info, bytes([i]))
+        out += block
+    return out[:size]
+
+
+def round_up(value, unit):
+    return -(-value // unit) * unit
+
+
+def padme(length):
+    """5.4"""
+    if length < 2:
+        return length
+    e = length.bit_length() - 1
+    return round_up(length, 1 << (e - e.bit_length()))
+
+
+def aead_open(suite, key, nonce, aad, sealed, class_, reason):
+    try:
+        return AEADS[suite](key).decrypt(nonce, bytes(sealed), aad)
+    except InvalidTag:
+        raise Refused(class_, reason) from None
+
+
+def model_id(name):
+    return sha256(b"coffer/v1/model", name.encode())[:16] if name else bytes(16)
+
+
+def key_id(public, alg=1):
+    return sha256(b"coffer/v1/keyid", le2(alg), public)
+
+
+class FileKeys:
+    """X(label, n) of 5.3, and what is made from it."""
+
+    def __init__(self, dek, suite, salt, file_id):
+        self.suite, self.file_id, self.prk = suite, file_id, hkdf_extract(salt, dek)
+        self.commit, self.slots_mac = self.derive("commit", 32), self.derive("slots", 32)
+        self.manifest, self.payload = self.derive("manifest", 44), self.derive("payload", 44)
+
+    def derive(self, label, size):
+        return hkdf_expand(self.prk, b"coffer/v1/" + label.encode() + b"\0" + le2(self.suite) + self.file_id, size)
+
+    def chunk_nonce(self, index):
+        return bytes(a ^ b for a, b in zip(self.payload[32:], index.to_bytes(12, "big")))
+
+
+def manifest_aad(h):
+    return (b"coffer/v1/manifest" + le2(h["suite"]) + h["file_id"] + h["model_id"] + le8(h["model_version"]) +
+            le8(h["payload_len"]) + le8(h["not_after"]))
+
+
+def chunk_aad(h, index):
+    last = b"\1" if index + 1 == h["n_chunks"] else b"\0"
+    return b"coffer/v1/chunk" + le2(h["suite"]) + h["file_id"] + le8(h["payload_len"]) + le8(index) + last
+
+
+def leaf(index, ciphertext):
+    return sha256(b"coffer/v1/leaf", le8(index), ciphertext)
+
+
+def table_root(n_chunks, table):
+    return sha256(b"coffer/v1/table", le8(n_chunks), table)
+
+
+def signed_message(label, alg, id_, digest):
+    """5.6, 5.7: what a signature entry signs."""
+    return label.encode() + b"\0" + le2(alg) + id_ + digest
+
+
+# --- HPKE base mode (RFC 9180) and age's text form of keys -----------------------------------------------------------
+
+X25519_KEM, P256_KEM = 0x0020, 0x0010
+
+
+def _labeled_extract(suite_id, salt, label, ikm):
+    return hkdf_extract(salt, b"HPKE-v1" + suite_id + label + ikm)
+
+
+def _labeled_expand(suite_id, prk, label, info, size):
+    return hkdf_expand(prk, struct.pack(">H", size) + b"HPKE-v1" + suite_id + label + info, size)
+
+
+def hpke_key(kem, suite, dh, enc, public, info):
+    """Key and base nonce of the context for one message."""
+    kem_id = b"KEM" + struct.pack(">H", kem)
+    prk = _labeled_extract(kem_id, b"", b"eae_prk", dh)
+    shared = _labeled_expand(kem_id, prk, b"shared_secret", enc + public, 32)
+    suite_id = b"HPKE" + struct.pack(">HHH", kem, 1, HPKE_AEADS[suite])
+    context = (b"\0" + _labeled_extract(suite_id, b"", b"psk_id_hash", b"") +
+               _labeled_extract(suite_id, b"", b"info_hash", info))
+    secret = _labeled_extract(suite_id, shared, b"secret", b"")
+    return (_labeled_expand(suite_id, secret, b"key", context, 32),
+            _labeled_expand(suite_id, secret, b"base_nonce", context, 12))
+
+
+def x25519_public(secret):
+    return x25519.X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+def x25519_shared(secret, public):
+    """The shared secret; ValueError when it is all zeros, as RFC 9180 demands."""
+    return x25519.X25519PrivateKey.from_private_bytes(secret).exchange(x25519.X25519PublicKey.from_public_bytes(public))
+
+
+def p256_public(key):
+    return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+
+def p256_shared(key, public):
+    return key.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public))
+
+
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+
+
+def _bech32_polymod(values):
+    check = 1
+    for value in values:
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for i, generator in enumerate((0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)):
+            check ^= generator if top >> i & 1 else 0
+    return check
+
+
+def _bech32_prefix(prefix):
+    return [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
+
+
+def bech32_encode(prefix, data):
+    number, size = int.from_bytes(data, "big"), -(-len(data) * 8 // 5)
+    number <<= size * 5 - len(data) * 8
+    values = [number >> 5 * (size - 1 - i) & 31 for i in range(size)]
+    check = _bech32_polymod(_bech32_prefix(prefix) + values + [0] * 6) ^ 1
+    return prefix + "1" + "".join(_BECH32[v] for v in values + [check >> 5 * (5 - i) & 31 for i in range(6)])
+
+
+def bech32_decode(prefix, text):
+    lower = text.lower()
+    if text not in (lower, text.upper()) or not lower.startswith(prefix + "1"):
+        raise ValueError(f"not a {prefix} key")
+    values = [_BECH32.index(c) for c in lower[len(prefix) + 1:]]
+    if len(values) < 6 or _bech32_polymod(_bech32_prefix(prefix) + values) != 1:
+        raise ValueError("checksum")
+    values = values[:-6]
+    spare = len(values) * 5 % 8
+    number = 0
+    for value in values:
+        number = number << 5 | value
+    if spare >= 5 or number & ((1 << spare) - 1):
+        raise ValueError("padding")
+    return (number >> spare).to_bytes(len(values) * 5 // 8, "big")
+
+
+def identity_text(secret):
+    return bech32_encode("age-secret-key-", secret).upper()
+
+
+def identity_from_text(text):
+    return bech32_decode("age-secret-key-", text.strip())
+
+
+# --- 5.6: signatures -------------------------------------------------------------------------------------------------
+
+P25519 = 2**255 - 19
+
+
+def check_public(public):
+    """5.6: ValueError for an Ed25519 key that is not canonical, not on the curve, or of small order."""
+    encoded = int.from_bytes(public, "little")
+    y, sign = encoded & ((1 << 255) - 1), encoded >> 255
+    if len(public) != 32 or y >= P25519:
+        raise ValueError("key is not canonical")
+    d = -121665 * pow(121666, -1, P25519) % P25519
+    xx = (y * y - 1) * pow(d * y * y + 1, -1, P25519) % P25519
+    x = pow(xx, (P25519 + 3) // 8, P25519)
+    if (x * x - xx) % P25519:
+        x = x * pow(2, (P25519 - 1) // 4, P25519) % P25519
+    if (x * x - xx) % P25519 or (x == 0 and sign):
+        raise ValueError("key is not on the curve, or not canonical")
+    for _ in range(3):  # times 8
+        product = d * x * x * y * y % P25519
+        x, y = (2 * x * y * pow(1 + product, -1, P25519) % P25519,
+                (y * y + x * x) * pow(1 - product, -1, P25519) % P25519)
+    if (x, y) == (0, 1):
+        raise ValueError("key is of small order")
+
+
+def parse_signatures(data, class_):
+    """Entries (alg, key_id, signature), and the length they took; the list ends at alg 0 or below 36 bytes."""
+    entries, at = [], 0
+    while len(data) - at >= 36:
+        alg, size = struct.unpack_from("<HH", data, at)
+        if alg == 0:
+            break
+        need(len(entries) < 8, class_, "more than 8 signatures")
+        need(size >= 1 and at + 36 + size <= len(data), class_, "length of a signature")
+        need(alg != 1 or size == 64, class_, "length of an Ed25519 signature")
+        id_ = data[at + 4:at + 36]
+        need(all(id_ != other for _, other, _ in entries), class_, "two signatures of one key")
+        entries.append((alg, id_, data[at + 36:at + 36 + size]))
+        at += 36 + size
+    return entries, at
+
+
+def count_trusted(entries, label, digest, trusted):
+    """How many distinct trusted keys signed; a bad signature of one is refused."""
+    keys = {key_id(public): public for public in trusted}
+    count = 0
+    for alg, id_, signature in entries:
+        if alg != 1 or id_ not in keys:
+            continue
+        try:
+            ed25519.Ed25519PublicKey.from_public_bytes(keys[id_]).verify(
+                signature, signed_message(label, alg, id_, digest))
+        except InvalidSignature:
+            raise Refused("signature", "signature of a trusted key") from None
+        count += 1
+    return count
+
+
+# --- 5.2, 5.5: the fixed parts ---------------------------------------------------------------------------------------
+
+def parse_header(data, policy):
+    """Steps 2 to 4."""
+    need(len(data) >= MIN_FILE, "format", "shorter than any container")
+    need(len(data) <= policy.max_file, "limit", "file size")
+    h = dict(zip((name for name, _ in HDR_FIELDS), struct.unpack_from(HDR_STRUCT, data)))
+    need(h["magic"] == MAGIC, "format", "magic")
+    need(h["major"] == 1, "unsupported", "major version")
+    need(h["incompat"] & ~15 == 0, "unsupported", "incompat bit")
+    need(h["suite"] in AEADS and h["suite"] in policy.suites, "unsupported", "suite")
+    need(14 <= h["chunk_log2"] <= 20, "format", "chunk_log2")
+    need(h["zero"] == 0 and h["reserved"] == bytes(248), "format", "reserved bytes")
+
+    need(h["manifest_len"] > 0 and h["manifest_len"] % PAGE == 0, "format", "manifest_len")
+    need(h["payload_len"] <= 1 << 42, "format", "payload_len")
+    derived = {"table_off": PAGE + h["manifest_len"]}
+    derived["n_chunks"] = (h["payload_len"] + (1 << h["chunk_log2"]) - 1) >> h["chunk_log2"]
+    derived["table_len"] = 48 * derived["n_chunks"]
+    derived["payload_off"] = round_up(derived["table_off"] + derived["table_len"], PAGE)
+    derived["body_len"] = derived["payload_off"] + h["payload_len"]
+    for name, value in derived.items():
+        need(h[name] == value and value < 1 << 64, "format", f"{name} is not what the lengths give")
+    need(SLOTS_MIN <= len(data) - h["body_len"] <= SLOTS_MAX, "format", "length of SLOTS")
+    need(h["manifest_len"] <= policy.max_manifest, "limit", "manifest")
+    h["content_id"] = sha256(data[:HDR_SIZE])
+    return h
+
+
+def check_signatures(data, h, policy):
+    """Step 5; returns whether a trusted signature vouches for HDR."""
+    sigs = data[HDR_SIZE:HDR_SIZE + SIGS_SIZE]
+    entries, used = parse_signatures(sigs, "signature")
+    need(not any(sigs[used:]), "signature", "SIGS padding")
+    revoked = {id_ for _, id_, _ in entries} & set(policy.revoked_keys)
+    count = count_trusted(entries, "coffer/v1/sig", h["content_id"], policy.trusted)
+    need(count >= policy.threshold or policy.allow_unsigned, "untrusted", "not enough trusted signatures")
+    need(not revoked, "revoked", "key")
+    return count >= policy.threshold
+
+
+def check_facts(h, policy):
+    """Step 6."""
+    need(not h["incompat"] & UNPROTECTED or policy.allow_unprotected, "unprotected", "file is not encrypted")
+    need(not policy.name or h["model_id"] == model_id(policy.name), "wrong_model", "model_id")
+    need(h["model_version"] >= policy.min_version, "rollback", "model_version")
+    now = policy.now or int(time.time())
+    need(h["not_after"] == 0 or now <= h["not_after"], "expired", "not_after")
+    need(h["content_id"] not in policy.revoked_contents, "revoked", "content")
+
+
+def parse_slots(data, h, policy, grant=False):
+    """Step 7: the fixed layout of 5.7; returns [(kind, slot_id, body)] and where the MAC stands."""
+    magic, version, count, generation, total, flags, content, reserved = struct.unpack_from("<4sHHQII32s8s", data)
+    need(magic == b"COFS" and version == 1, "format", "head of SLOTS")
+    need(total == len(data), "format", "total of SLOTS")
+    need(1 <= count <= 1024, "format", "number of slots")
+    need(flags == (GRANT if grant else 0) and not any(reserved), "format", "flags of SLOTS")
+    need((generation == 0) == grant, "format", "generation of SLOTS")
+    need(content == h["content_id"], "header_auth", "SLOTS of another file")
+    slots, at = [], SLOTS_HEAD
+    for _ in range(count):
+        need(at + 24 <= len(data), "format", "slot beyond SLOTS")
+        kind, slot_flags, size, slot_id = struct.unpack_from("<HHI16s", data, at)
+        need(slot_flags & ~CRITICAL == 0, "format", "flags of a slot")
+        need(size <= 8192 and at + 24 + size <= len(data), "format", "length of a slot")
+        need(kind not in BODY_SIZES or size == BODY_SIZES[kind], "format", "length of a slot of a known kind")
+        need(kind in BODY_SIZES or not slot_flags & CRITICAL, "unsupported", "critical slot of unknown kind")
+        need(all(slot_id != other for _, other, _ in slots), "format", "two slots of one id")
+        slots.append((kind, slot_id, data[at + 24:at + 24 + size]))
+        at += 24 + size
+    need(at + 32 <= len(data), "format", "no MAC in SLOTS")
+    kinds = [kind for kind, _, _ in slots]
+    unprotected = bool(h["incompat"] & UNPROTECTED)
+    need((0 in kinds) == unprotected and (not unprotected or kinds == [0]), "format", "unprotected slot")
+    need(kinds.count(3) <= 1, "format", "two passwords")
+
+    entries, used = parse_signatures(data[at + 32:], "format")
+    need(at + 32 + used == len(data), "format", "bytes after the signatures of SLOTS")
+    if h["incompat"] & SLOTS_SIGNED:
+        need(count_trusted(entries, "coffer/v1/slots-sig", sha256(data[:at + 32]), policy.distributors) >= 1,
+             "signature", "SLOTS carry no signature of a distributor")
+    return slots, at
+
+
+# --- 5.7: unwrapping -------------------------------------------------------------------------------------------------
+
+def slot_context(kind, slot_id, content_id):
+    return b"coffer/v1/slot\0" + le2(kind) + slot_id + content_id
+
+
+def unwrap_committed(suite, ikm, salt, commit, ct, context):
+    """Kinds 1 and 3."""
+    okm = hkdf_expand(hkdf_extract(salt, ikm), context, 64)
+    need(okm[32:] == commit, "unwrap", "slot commitment")
+    return aead_open(suite, okm[:32], bytes(12), context, ct, "unwrap", "slot")
+
+
+def unwrap_hpke(kem, suite, key, enc, ct, context):
+    shared, public = (x25519_shared, x25519_public) if kem == X25519_KEM else (p256_shared, p256_public)
+    try:
+        wrap, nonce = hpke_key(kem, suite, shared(key, enc), enc, public(key), context)
+    except ValueError:
+        raise Refused("unwrap", "encapsulated key") from None
+    return aead_open(suite, wrap, nonce, b"", ct, "unwrap", "slot")
+
+
+def candidates(slots, h, keys, policy, signed):
+    """Step 9: functions that unwrap, for the slots that a key given matches; passwords last."""
+    suite, content = h["suite"], h["content_id"]
+    passwords = []
+    for kind, slot_id, body in slots:
+        context = slot_context(kind, slot_id, content)
+        if kind == 0:
+            yield lambda body=body: body
+        elif kind == 1:
+            for kek in keys.keks:
+                if hmac_sha256(kek, b"coffer/v1/kek-id")[:16] == body[:16]:
+                    yield lambda k=kek, b=body, c=context: unwrap_committed(suite, k, b[16:48], b[48:80], b[80:], c)
+        elif kind in (2, 5):
+            kem, size = (X25519_KEM, 32) if kind == 2 else (P256_KEM, 65)
+            enc, ct = body[4:4 + size], body[4 + size:]
+            for key in keys.identities if kind == 2 else keys.p256:
+                public = x25519_public(key) if kind == 2 else p256_public(key)
+                if sha256(b"coffer/v1/hint", enc, public)[:4] == body[:4]:
+                    yield lambda k=key, m=kem, e=enc, t=ct, c=context: unwrap_hpke(m, suite, k, e, t, c)
+        elif kind == 3 and keys.password is not None:
+            need(signed or len(slots) == 1, "format", "password beside other slots in a file without a trusted signature")
+            need(14 <= body[16] <= 20, "format", "logN")
+            need(body[16] <= policy.max_log_n, "limit", "logN")
+            passwords.append((body, context))
+    for body, context in passwords:
+        def by_password(b=body, c=context):
+            password = keys.password[:-1] if keys.password.endswith(b"\n") else keys.password
+            ikm = hashlib.scrypt(password, salt=b"coffer/v1/scrypt" + b[:16], n=1 << b[16], r=8, p=1,
+                                 maxmem=0x7FFFFFFE, dklen=32)
+            return unwrap_committed(suite, ikm, b[:16], b[17:49], b[49:], c)
+        yield by_password
+
+
+def unwrap(slots, h, keys, policy, signed):
+    """The DEK from the first slot that opens."""
+    failure = Refused("no_recipient", "no slot for the keys given")
+    for attempt in candidates(slots, h, keys, policy, signed):
+        try:
+            return attempt()
+        except Refused as refused:
+            failure = refused
+    raise failure
+
+
+# --- 5.10: the manifest ----------------------------------------------------------------------------------------------
+
+BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 8: 0, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128,
+        16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}
+FLOAT32, INT64, STRING, BOOL = 1, 7, 8, 9
+ATTR_FIELDS = {1: "i", 2: "f", 3: "s", 4: "ints", 5: "floats", 6: "strings", 7: "tensor", 8: "graph"}
+
+
+def invalid(condition, reason):
+    need(condition, "manifest_invalid", reason)
+
+
+def check_name(text, what):
+    invalid(len(text.encode()) <= 1024 and "\0" not in text, f"name of {what}")
+
+
+def unique(values, what):
+    invalid(len(set(values)) == len(values), f"{what} twice")
+
+
+def check_tensor(t):
+    check_name(t["name"], "a tensor")
+    invalid(t["dtype"] in BITS, "dtype")
+    need(t["encoding"] == 0 and t["coder"] == 0 and t["layout"] == 0, "unsupported", "encoding, coder or layout")
+    invalid(len(t["shape"]) <= 8 and all(dim <= 1 << 31 for dim in t["shape"]), "shape of a tensor")
+    invalid(not t["segments"], "segments of a raw tensor")
+    invalid(t["quant"] is None, "quant of a plain tensor")
+    elements = math.prod(t["shape"])
+    if t["dtype"] == STRING:
+        invalid(t["nbytes"] >= 8 * (elements + 1), "size of a string tensor")
+    else:
+        invalid(t["nbytes"] == -(-elements * BITS[t["dtype"]] // 8), "size of a tensor")
+
+
+def check_attr(attr, owner, m, used_graphs):
+    check_name(attr["name"], "an attribute")
+    invalid(attr["kind"] in ATTR_FIELDS, "kind of an attribute")
+    kind, in_tensor = attr["kind"], attr["tensor"] != NONE
+    lists = ("ints", "floats", "strings")
+    defaults = {"i": 0, "f": 0.0, "s": "", "ints": [], "floats": [], "strings": [], "tensor": NONE, "graph": NONE}
+    used = {"tensor"} if ATTR_FIELDS[kind] in lists and in_tensor else {ATTR_FIELDS[kind]}
+    invalid(all(attr[f] == default for f, default in defaults.items() if f not in used), "field of another kind")
+    invalid(all(len(attr[f]) <= 64 for f in lists), "long list in an attribute")
+    if kind == 7 or in_tensor:
+        invalid(attr["tensor"] < len(m["tensors"]), "tensor of an attribute")
+    if kind in (4, 5, 6) and in_tensor:
+        t = m["tensors"][attr["tensor"]]
+        invalid(t["dtype"] == {4: INT64, 5: FLOAT32, 6: STRING}[kind] and len(t["shape"]) == 1, "list of an attribute")
+    if kind == 8:
+        invalid(owner < attr["graph"] < len(m["graphs"]), "graph of an attribute")
+        invalid(attr["graph"] not in used_graphs, "graph used twice")
+        used_graphs[attr["graph"]] = owner
+
+
+def check_graph(index, g, m, used_graphs):
+    check_name(g["name"], "a graph")
+    produced = [False] * len(g["values"])
+
+    def produce(value):
+        invalid(value < len(produced) and not produced[value], "value produced twice, or out of range")
+        produced[value] = True
+
+    for v in g["values"]:
+        check_name(v["name"], "a value")
+        invalid(v["kind"] <= 2 and (v["dtype"] == 0 or v["dtype"] in BITS), "type of a value")
+        invalid(len(v["dims"]) <= 8 and (v["ranked"] or not v["dims"]), "rank of a value")
+        for dim in v["dims"]:
+            invalid(dim["size"] <= 1 << 31 or dim["size"] == NONE, "dimension")
+            invalid(dim["symbol"] == NONE or (dim["size"] == NONE and dim["symbol"] < len(m["symbols"])), "symbol")
+        if v["constant"] != NONE:
+            invalid(v["constant"] < m["constants"], "constant of a value")
+            t = m["tensors"][v["constant"]]
+            invalid(v["kind"] == 0 and v["dtype"] in (0, t["dtype"]), "dtype of a constant")
+            if v["ranked"]:
+                invalid(len(v["dims"]) == len(t["shape"]) and
+                        all(d["size"] in (NONE, s) for d, s in zip(v["dims"], t["shape"])), "shape of a constant")
+    for value in g["inputs"]:
+        produce(value)
+    for value, v in enumerate(g["values"]):
+        if v["constant"] != NONE:
+            produce(value)
+    for node in g["nodes"]:
+        check_name(node["name"], "a node")
+        invalid(node["op"] < len(m["ops"]), "op of a node")
+        invalid(all(i == NONE or (i < len(produced) and produced[i]) for i in node["inputs"]), "input of a node")
+        for value in node["outputs"]:
+            if value != NONE:
+                produce(value)
+        invalid(len(node["attrs"]) <= 256, "number of attributes")
+        unique([attr["name"] for attr in node["attrs"]], "attribute")
+        for attr in node["attrs"]:
+            check_attr(attr, index, m, used_graphs)
+    invalid(all(value < len(produced) for value in g["outputs"]), "output of a graph")
+    invalid(all(produced), "value that nothing produces")
+
+
+def check_manifest(m, h):
+    invalid(m["format"] == 1, "format")
+    check_name(m["name"], "the model")
+    invalid(model_id(m["name"]) == h["model_id"], "name is not that of model_id")
+    if m["claims"]:
+        need(not m["claims"]["features"] and m["claims"]["min_runtime"] <= 1, "unsupported", "claims")
+    invalid(m["graphs"] and m["constants"] <= len(m["tensors"]), "counts")
+    for what in ("ops", "symbols"):
+        for text in m[what]:
+            check_name(text, what)
+    unique(m["ops"], "op")
+
+    end = 0
+    for t in m["tensors"]:
+        check_tensor(t)
+    for blob in m["blobs"]:
+        check_name(blob["name"], "a blob")
+        need(blob["kind"] == 0, "unsupported", "kind of a blob")
+    for item in m["tensors"] + m["blobs"]:
+        invalid(item["offset"] == round_up(end, 64), "offset of an item")
+        end = item["offset"] + item["nbytes"]
+        invalid(end <= h["payload_len"], "item beyond the payload")
+    invalid(h["payload_len"] in (end, padme(end)), "end of the payload")
+    unique([blob["name"] for blob in m["blobs"]], "blob")
+    for pair in m["metadata"]:
+        check_name(pair["key"], "metadata")
+    unique([pair["key"] for pair in m["metadata"]], "metadata key")
+
+    used_graphs = {}
+    for index, g in enumerate(m["graphs"]):
+        check_graph(index, g, m, used_graphs)
+    depth = {}
+    for index in range(len(m["graphs"])):  # an owner stands before what it owns
+        depth[index] = depth[used_graphs[index]] + 1 if index in used_graphs else 0
+        invalid(depth[index] <= 8, "nesting of graphs")
+
+    main = m["graphs"][0]
+    inputs = {main["values"][i]["name"]: main["values"][i] for i in main["inputs"]}
+    outputs = {main["values"][i]["name"] for i in main["outputs"]}
+    need(len(m["states"]) <= 1024, "limit", "number of states")
+    unique([s["input"] for s in m["states"]], "state of an input")
+    unique([s["output"] for s in m["states"]], "state of an output")
+    for s in m["states"]:
+        invalid(s["input"] in inputs and s["output"] in outputs, "state without its input or output")
+        if s["initial"] != NONE:
+            invalid(s["initial"] < len(m["tensors"]) and
+                    m["tensors"][s["initial"]]["dtype"] == inputs[s["input"]]["dtype"], "initial value of a state")
+
+
+def check_payload(m, payload):
+    """Step 16."""
+    end = 0
+    for item in m["tensors"] + m["blobs"]:
+        invalid(not any(payload[end:item["offset"]]), "padding of the payload")
+        end = item["offset"] + item["nbytes"]
+    invalid(not any(payload[end:]), "padding of the payload")
+    for t in m["tensors"]:
+        data = payload[t["offset"]:t["offset"] + t["nbytes"]]
+        if t["dtype"] == BOOL:
+            invalid(all(b <= 1 for b in data), "boolean")
+        elif t["dtype"] == STRING:
+            count = math.prod(t["shape"])
+            offsets = struct.unpack_from(f"<{count + 1}Q", data)
+            invalid(offsets[0] == 0 and list(offsets) == sorted(offsets), "offsets of strings")
+            invalid(8 * (count + 1) + offsets[-1] == len(data), "size of a string tensor")
+
+
+# --- 5.5: opening ----------------------------------------------------------------------------------------------------
+
+@dataclasses.dataclass
+class Model:
+    header: dict
+    manifest: dict
+    payload: bytes
+    manifest_buffer: bytes
+    dek: bytes
+    generation: int
+
+    def digests(self):
+        """5.11: equal for equal content."""
+        return sha256(self.manifest_buffer).hex(), sha256(self.payload).hex()
+
+
+def check_policy(policy):
+    """Step 1."""
+    need(policy.trusted or policy.allow_unsigned, "untrusted", "no trusted signer and no permission to do without")
+    for public in policy.trusted + policy.distributors:
+        try:
+            check_public(public)
+        except ValueError as error:
+            raise Refused("untrusted", str(error)) from None
+
+
+def read_table(data, h):
+    """Step 13."""
+    table = data[h["table_off"]:h["table_off"] + h["table_len"]]
+    need(not any(data[h["table_off"] + h["table_len"]:h["payload_off"]]), "format", "TABLE padding")
+    need(table_root(h["n_chunks"], table) == h["table_root"], "tree", "table_root")
+    return [(table[i:i + 16], table[i + 16:i + 48]) for i in range(0, len(table), 48)]
+
+
+def chunks_of(data, h):
+    size, payload = 1 << h["chunk_log2"], data[h["payload_off"]:h["body_len"]]
+    return [payload[i:i + size] for i in range(0, len(payload), size)]
+
+
+def verify(data, policy):
+    """Without a key: steps 1 to 6, manifest_hash, TABLE and every leaf."""
+    check_policy(policy)
+    h = parse_header(data, policy)
+    check_signatures(data, h, policy)
+    check_facts(h, policy)
+    need(sha256(data[PAGE:h["table_off"]]) == h["manifest_hash"], "manifest_auth", "manifest_hash")
+    for i, ((_, expected), chunk) in enumerate(zip(read_table(data, h), chunks_of(data, h))):
+        need(leaf(i, chunk) == expected, "tree", f"leaf {i}")
+    return h
+
+
+def open_manifest(data, h, keys, policy):
+    """Steps 11 and 12."""
+    sealed = data[PAGE:h["table_off"]]
+    need(sha256(sealed) == h["manifest_hash"], "manifest_auth", "manifest_hash")
+    plain = aead_open(h["suite"], keys.manifest[:32], keys.manifest[32:], manifest_aad(h), sealed, "manifest_auth",
+                      "manifest")
+    size = struct.unpack_from("<I", plain)[0]
+    invalid(4 + size <= len(plain) and not any(plain[4 + size:]), "padding of the manifest")
+    try:
+        manifest = flat.decode(MANIFEST_SCHEMA, plain[:4 + size], max_tables=policy.max_tables)
+    except flat.Malformed as error:
+        raise Refused("manifest_invalid", str(error)) from None
+    except flat.TooMany as error:
+        raise Refused("limit", str(error)) from None
+    check_manifest(manifest, h)
+    return manifest, plain[:4 + size]
+
+
+def open_file(data, policy, keys):
+    """All steps of 5.5."""
+    check_policy(policy)
+    h = parse_header(data, policy)
+    signed = check_signatures(data, h, policy)
+    check_facts(h, policy)
+    region = data[h["body_len"]:]
+    slots, mac_at = parse_slots(region, h, policy)
+    need(not h["incompat"] & (LICENCE_REQUIRED | POST_QUANTUM_ONLY), "unsupported", "incompat bit")
+    dek = unwrap(slots, h, keys, policy, signed)
+    file_keys = FileKeys(dek, h["suite"], h["salt"], h["file_id"])
+    need(file_keys.commit == h["key_commit"], "commitment", "key_commit")
+    need(hmac_sha256(file_keys.slots_mac, b"coffer/v1/slots", data[:HDR_SIZE], region[:mac_at]) ==
+         region[mac_at:mac_at + 32], "header_auth", "MAC of SLOTS")
+    manifest, buffer = open_manifest(data, h, file_keys, policy)
+    payload = b""
+    for i, ((tag, expected), chunk) in enumerate(zip(read_table(data, h), chunks_of(data, h))):
+        need(policy.aead_only or leaf(i, chunk) == expected, "tree", f"leaf {i}")
+        payload += aead_open(h["suite"], file_keys.payload[:32], file_keys.chunk_nonce(i), chunk_aad(h, i), chunk + tag,
+                             "chunk_auth", f"chunk {i}")
+    check_payload(manifest, payload)
+    return Model(h, manifest, payload, buffer, dek, struct.unpack_from("<Q", region, 8)[0])
+
+
+def main(arguments):
+    policy, keys, files = Policy(), Keys(), []
+    arguments = iter(arguments)
+    for argument in arguments:
+        if argument == "--trust":
+            policy.trusted.append(bytes.fromhex(next(arguments)))
+        elif argument == "--password":
+            keys.password = next(arguments).encode()
+        elif argument == "--key":
+            key = next(arguments)
+            if key.startswith("raw:"):
+                keys.keks.append(pathlib.Path(key[4:]).read_bytes())
+            else:
+                lines = [key] if key.startswith("AGE-") else pathlib.Path(key).read_text().splitlines()
+                keys.identities += [identity_from_text(line) for line in lines if line.startswith("AGE-")]
+        elif argument in ("--allow-unsigned", "--allow-unprotected"):
+            setattr(policy, argument[2:].replace("-", "_"), True)
+        elif argument.startswith("--"):
+            sys.exit(__doc__)
+        else:
+            files.append(argument)
+    failures = 0
+    for name in files:
+        try:
+            data = pathlib.Path(name).read_bytes()
+            if keys.any() or policy.allow_unprotected:
+                model = open_file(data, policy, keys)
+                print(f"{name}: opened, '{model.manifest['name']}' version {model.header['model_version']}, "
+                      f"manifest {model.digests()[0]}, payload {model.digests()[1]}")
+            else:
+                print(f"{name}: verified, content {verify(data, policy)['content_id'].hex()}")
+        except (Refused, OSError) as error:
+            failures += 1
+            print(f"{name}: {error}")
+    return 1 if failures or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
