@@ -2,7 +2,8 @@
 
 Covers what schemas/*.fbs use (scalars, enums, structs, strings, tables, vectors of those, size-prefixed buffers) and
 nothing else. Written from the FlatBuffers wire format, so that the independent reader shares no code with the library.
-A table decodes to a dict with all fields of the schema; an absent string is "", an absent vector [], an absent table None.
+A table decodes to a dict with all fields of the schema; an absent string is "", an absent vector [], an absent table None. The key
+"present" holds the names of the fields that are there; "copied" of the root is the size of all text and lists, each use counted.
 """
 import re
 import struct
@@ -84,6 +85,7 @@ class Schema:
 class _Decoder:
     def __init__(self, schema, data, max_depth, max_tables):
         self.schema, self.data, self.max_depth, self.tables_left = schema, data, max_depth, max_tables
+        self.copied = 0  # bytes of strings and lists of scalars, each use counted
 
     def get(self, code, at):
         size = struct.calcsize(code)
@@ -124,6 +126,7 @@ class _Decoder:
         count, start = self.vector_head(at, 1, 1)
         if start + count >= len(self.data) or self.data[start + count] != 0:
             raise Malformed(f"string at {at} has no terminator")
+        self.copied += count
         try:
             return bytes(self.data[start:start + count]).decode("utf-8")
         except UnicodeDecodeError:
@@ -143,6 +146,7 @@ class _Decoder:
         count, start = self.vector_head(at, size, align)
         code = self.schema.scalar(element)
         if code and element != "bool":
+            self.copied += count * size
             return list(struct.unpack_from(f"<{count}{code}", self.data, start))
         return [self.value(element, start + i * size, depth) for i in range(count)]
 
@@ -154,11 +158,12 @@ class _Decoder:
         size = self.get("H", vtable)
         if size < 4 or size % 2 or vtable + size > len(self.data):
             raise Malformed(f"vtable at {vtable}")
-        result = {}
+        result = {"present": set()}
         for index, field in enumerate(self.schema.tables[name]):
             slot = vtable + 4 + 2 * index
             place = self.get("H", slot) if slot + 2 <= vtable + size else 0
             if place:
+                result["present"].add(field.name)
                 result[field.name] = self.value(field.type, at + place, depth)
             else:
                 result[field.name] = [] if field.type[0] == "[" else "" if field.type == "string" else field.default
@@ -172,7 +177,17 @@ def decode(schema, data, max_depth=32, max_tables=200_000):
         raise Malformed("size prefix")
     if schema.identifier and bytes(data[8:12]) != schema.identifier:
         raise Malformed("file identifier")
-    return decoder.table(schema.root, decoder.offset(4))
+    root = decoder.table(schema.root, decoder.offset(4))
+    root["copied"] = decoder.copied
+    return root
+
+
+class Repeat(list):
+    """For encoding: a vector whose `count` elements all refer to one string or table."""
+
+    def __init__(self, item, count):
+        super().__init__([item])
+        self.count = count
 
 
 class _Encoder:
@@ -212,9 +227,17 @@ class _Encoder:
             size, align = self.schema.size_align(element)
             self.align(max(4, align), 4)
             self.point(at)
-            self.out += struct.pack("<I", len(value))
+            count = value.count if isinstance(value, Repeat) else len(value)
+            self.out += struct.pack("<I", count)
             start = len(self.out)
             by_offset = element == "string" or element in self.schema.tables
+            if isinstance(value, Repeat):
+                self.out += bytes(4 * count)
+                self.child(element, value[0], start)
+                first = start + struct.unpack_from("<I", self.out, start)[0]
+                for i in range(1, count):
+                    struct.pack_into("<I", self.out, start + 4 * i, first - start - 4 * i)
+                return
             for item in value:
                 self.out += bytes(4) if by_offset else self.inline(element, item)
             if by_offset:

@@ -73,7 +73,6 @@ class Policy:
     min_version: int = 0
     now: int = 0  # 0: the clock
     suites: tuple = (1, 2)
-    revoked_keys: tuple = ()  # key ids
     revoked_contents: tuple = ()  # content ids
     max_log_n: int = 17
     max_file: int = 1 << 42
@@ -377,11 +376,10 @@ def check_signatures(data, h, policy):
     sigs = data[HDR_SIZE:HDR_SIZE + SIGS_SIZE]
     entries, used = parse_signatures(sigs, "signature")
     need(not any(sigs[used:]), "signature", "SIGS padding")
-    revoked = {id_ for _, id_, _ in entries} & set(policy.revoked_keys)
     count = count_trusted(entries, "coffer/v1/sig", h["content_id"], policy.trusted)
-    need(count >= policy.threshold or policy.allow_unsigned, "untrusted", "not enough trusted signatures")
-    need(not revoked, "revoked", "key")
-    return count >= policy.threshold
+    need(count >= policy.threshold or policy.allow_unsigned, "untrusted" if entries else "signature",
+         "not enough trusted signatures")
+    return count > 0
 
 
 def check_facts(h, policy):
@@ -394,38 +392,44 @@ def check_facts(h, policy):
     need(h["content_id"] not in policy.revoked_contents, "revoked", "content")
 
 
-def parse_slots(data, h, policy, grant=False):
+def parse_slots(data, h, policy, signed, grant=False):
     """Step 7: the fixed layout of 5.7; returns [(kind, slot_id, body)] and where the MAC stands."""
     magic, version, count, generation, total, flags, content, reserved = struct.unpack_from("<4sHHQII32s8s", data)
-    need(magic == b"COFS" and version == 1, "format", "head of SLOTS")
-    need(total == len(data), "format", "total of SLOTS")
+    need(magic == b"COFS", "format", "head of SLOTS")
+    need(version == 1, "unsupported", "version of SLOTS")
+    need(total == len(data) and not any(reserved), "format", "head of SLOTS")
     need(1 <= count <= 1024, "format", "number of slots")
-    need(flags == (GRANT if grant else 0) and not any(reserved), "format", "flags of SLOTS")
-    need((generation == 0) == grant, "format", "generation of SLOTS")
-    need(content == h["content_id"], "header_auth", "SLOTS of another file")
+    need(flags & ~GRANT == 0, "unsupported", "flags of SLOTS")
     slots, at = [], SLOTS_HEAD
     for _ in range(count):
         need(at + 24 <= len(data), "format", "slot beyond SLOTS")
         kind, slot_flags, size, slot_id = struct.unpack_from("<HHI16s", data, at)
-        need(slot_flags & ~CRITICAL == 0, "format", "flags of a slot")
         need(size <= 8192 and at + 24 + size <= len(data), "format", "length of a slot")
-        need(kind not in BODY_SIZES or size == BODY_SIZES[kind], "format", "length of a slot of a known kind")
-        need(kind in BODY_SIZES or not slot_flags & CRITICAL, "unsupported", "critical slot of unknown kind")
+        need(slot_flags & ~CRITICAL == 0, "format", "flags of a slot")
         need(all(slot_id != other for _, other, _ in slots), "format", "two slots of one id")
+        need(kind in BODY_SIZES or not slot_flags & CRITICAL, "unsupported", "critical slot of unknown kind")
+        need(kind not in BODY_SIZES or size == BODY_SIZES[kind], "format", "length of a slot of a known kind")
         slots.append((kind, slot_id, data[at + 24:at + 24 + size]))
         at += 24 + size
     need(at + 32 <= len(data), "format", "no MAC in SLOTS")
-    kinds = [kind for kind, _, _ in slots]
-    unprotected = bool(h["incompat"] & UNPROTECTED)
-    need((0 in kinds) == unprotected and (not unprotected or kinds == [0]), "format", "unprotected slot")
-    need(kinds.count(3) <= 1, "format", "two passwords")
-
     entries, used = parse_signatures(data[at + 32:], "format")
     need(at + 32 + used == len(data), "format", "bytes after the signatures of SLOTS")
+    need(content == h["content_id"], "header_auth", "SLOTS of another file")
+    need(bool(flags & GRANT) == grant, "format", "grant in the place of SLOTS, or the other way round")
     if h["incompat"] & SLOTS_SIGNED:
         need(count_trusted(entries, "coffer/v1/slots-sig", sha256(data[:at + 32]), policy.distributors) >= 1,
              "signature", "SLOTS carry no signature of a distributor")
+    check_slot_rules([kind for kind, _, _ in slots], h, signed, grant)
     return slots, at
+
+
+def check_slot_rules(kinds, h, signed, grant):
+    """5.7.0, 5.7.3, 5.2: what slots may stand together."""
+    unprotected = bool(h["incompat"] & UNPROTECTED)
+    need(kinds == [0] if unprotected and not grant else 0 not in kinds, "format", "unprotected slot")
+    need(kinds.count(3) <= 1, "format", "two passwords")
+    need(3 not in kinds or len(kinds) == 1 or signed, "format", "password beside others without a trusted signature")
+    need(not h["incompat"] & POST_QUANTUM_ONLY or not {2, 5} & set(kinds), "format", "classical slot")
 
 
 # --- 5.7: unwrapping -------------------------------------------------------------------------------------------------
@@ -450,7 +454,7 @@ def unwrap_hpke(kem, suite, key, enc, ct, context):
     return aead_open(suite, wrap, nonce, b"", ct, "unwrap", "slot")
 
 
-def candidates(slots, h, keys, policy, signed):
+def candidates(slots, h, keys, policy):
     """Step 9: functions that unwrap, for the slots that a key given matches; passwords last."""
     suite, content = h["suite"], h["content_id"]
     passwords = []
@@ -470,12 +474,11 @@ def candidates(slots, h, keys, policy, signed):
                 if sha256(b"coffer/v1/hint", enc, public)[:4] == body[:4]:
                     yield lambda k=key, m=kem, e=enc, t=ct, c=context: unwrap_hpke(m, suite, k, e, t, c)
         elif kind == 3 and keys.password is not None:
-            need(signed or len(slots) == 1, "format", "password beside other slots in a file without a trusted signature")
-            need(14 <= body[16] <= 20, "format", "logN")
-            need(body[16] <= policy.max_log_n, "limit", "logN")
             passwords.append((body, context))
     for body, context in passwords:
         def by_password(b=body, c=context):
+            need(14 <= b[16] <= 20, "format", "logN")
+            need(b[16] <= policy.max_log_n, "limit", "logN")
             password = keys.password[:-1] if keys.password.endswith(b"\n") else keys.password
             ikm = hashlib.scrypt(password, salt=b"coffer/v1/scrypt" + b[:16], n=1 << b[16], r=8, p=1,
                                  maxmem=0x7FFFFFFE, dklen=32)
@@ -483,13 +486,15 @@ def candidates(slots, h, keys, policy, signed):
         yield by_password
 
 
-def unwrap(slots, h, keys, policy, signed):
+def unwrap(slots, h, keys, policy):
     """The DEK from the first slot that opens."""
     failure = Refused("no_recipient", "no slot for the keys given")
-    for attempt in candidates(slots, h, keys, policy, signed):
+    for attempt in candidates(slots, h, keys, policy):
         try:
             return attempt()
         except Refused as refused:
+            if refused.class_ != "unwrap":
+                raise
             failure = refused
     raise failure
 
@@ -506,8 +511,9 @@ def invalid(condition, reason):
     need(condition, "manifest_invalid", reason)
 
 
-def check_name(text, what):
-    invalid(len(text.encode()) <= 1024 and "\0" not in text, f"name of {what}")
+def check_name(text, what, empty=True):
+    need(len(text.encode()) <= 1024, "limit", f"name of {what}")
+    invalid("\0" not in text and (empty or text), f"name of {what}")
 
 
 def unique(values, what):
@@ -516,7 +522,7 @@ def unique(values, what):
 
 def check_tensor(t):
     check_name(t["name"], "a tensor")
-    invalid(t["dtype"] in BITS, "dtype")
+    need(t["dtype"] in BITS, "unsupported", "dtype")
     need(t["encoding"] == 0 and t["coder"] == 0 and t["layout"] == 0, "unsupported", "encoding, coder or layout")
     invalid(len(t["shape"]) <= 8 and all(dim <= 1 << 31 for dim in t["shape"]), "shape of a tensor")
     invalid(not t["segments"], "segments of a raw tensor")
@@ -529,13 +535,14 @@ def check_tensor(t):
 
 
 def check_attr(attr, owner, m, used_graphs):
-    check_name(attr["name"], "an attribute")
-    invalid(attr["kind"] in ATTR_FIELDS, "kind of an attribute")
+    check_name(attr["name"], "an attribute", empty=False)
+    need(attr["kind"] in ATTR_FIELDS, "unsupported", "kind of an attribute")
     kind, in_tensor = attr["kind"], attr["tensor"] != NONE
     lists = ("ints", "floats", "strings")
-    defaults = {"i": 0, "f": 0.0, "s": "", "ints": [], "floats": [], "strings": [], "tensor": NONE, "graph": NONE}
+    defaults = {"i": 0, "f": 0.0, "tensor": NONE, "graph": NONE}
     used = {"tensor"} if ATTR_FIELDS[kind] in lists and in_tensor else {ATTR_FIELDS[kind]}
     invalid(all(attr[f] == default for f, default in defaults.items() if f not in used), "field of another kind")
+    invalid(not (attr["present"] & {"s", *lists}) - used, "field of another kind")
     invalid(all(len(attr[f]) <= 64 for f in lists), "long list in an attribute")
     if kind == 7 or in_tensor:
         invalid(attr["tensor"] < len(m["tensors"]), "tensor of an attribute")
@@ -550,6 +557,7 @@ def check_attr(attr, owner, m, used_graphs):
 
 def check_graph(index, g, m, used_graphs):
     check_name(g["name"], "a graph")
+    unique([v["name"] for v in g["values"]], "value")
     produced = [False] * len(g["values"])
 
     def produce(value):
@@ -557,8 +565,8 @@ def check_graph(index, g, m, used_graphs):
         produced[value] = True
 
     for v in g["values"]:
-        check_name(v["name"], "a value")
-        invalid(v["kind"] <= 2 and (v["dtype"] == 0 or v["dtype"] in BITS), "type of a value")
+        check_name(v["name"], "a value", empty=False)
+        need(v["kind"] <= 2 and (v["dtype"] == 0 or v["dtype"] in BITS), "unsupported", "type of a value")
         invalid(len(v["dims"]) <= 8 and (v["ranked"] or not v["dims"]), "rank of a value")
         for dim in v["dims"]:
             invalid(dim["size"] <= 1 << 31 or dim["size"] == NONE, "dimension")
@@ -567,9 +575,8 @@ def check_graph(index, g, m, used_graphs):
             invalid(v["constant"] < m["constants"], "constant of a value")
             t = m["tensors"][v["constant"]]
             invalid(v["kind"] == 0 and v["dtype"] in (0, t["dtype"]), "dtype of a constant")
-            if v["ranked"]:
-                invalid(len(v["dims"]) == len(t["shape"]) and
-                        all(d["size"] in (NONE, s) for d, s in zip(v["dims"], t["shape"])), "shape of a constant")
+            dims = [dim["size"] for dim in v["dims"]]
+            invalid(not v["ranked"] or NONE in dims or dims == t["shape"], "shape of a constant")
     for value in g["inputs"]:
         produce(value)
     for value, v in enumerate(g["values"]):
@@ -582,16 +589,19 @@ def check_graph(index, g, m, used_graphs):
         for value in node["outputs"]:
             if value != NONE:
                 produce(value)
-        invalid(len(node["attrs"]) <= 256, "number of attributes")
+        need(len(node["attrs"]) <= 256, "limit", "number of attributes")
         unique([attr["name"] for attr in node["attrs"]], "attribute")
+        captures = [attr for attr in node["attrs"] if attr["name"] == "captures"]
         for attr in node["attrs"]:
             check_attr(attr, index, m, used_graphs)
-    invalid(all(value < len(produced) for value in g["outputs"]), "output of a graph")
-    invalid(all(produced), "value that nothing produces")
+            if attr["kind"] == 8 and captures:
+                most = min(len(node["inputs"]), len(m["graphs"][attr["graph"]]["inputs"]))
+                invalid(captures[0]["kind"] == 1 and 0 <= captures[0]["i"] <= most, "captures")
+    invalid(all(value < len(produced) and produced[value] for value in g["outputs"]), "output of a graph")
 
 
-def check_manifest(m, h):
-    invalid(m["format"] == 1, "format")
+def check_manifest(m, h, buffer_size):
+    need(m["format"] == 1, "unsupported", "format")
     check_name(m["name"], "the model")
     invalid(model_id(m["name"]) == h["model_id"], "name is not that of model_id")
     if m["claims"]:
@@ -599,14 +609,14 @@ def check_manifest(m, h):
     invalid(m["graphs"] and m["constants"] <= len(m["tensors"]), "counts")
     for what in ("ops", "symbols"):
         for text in m[what]:
-            check_name(text, what)
-    unique(m["ops"], "op")
+            check_name(text, what, empty=False)
+        unique(m[what], what)
 
     end = 0
     for t in m["tensors"]:
         check_tensor(t)
     for blob in m["blobs"]:
-        check_name(blob["name"], "a blob")
+        check_name(blob["name"], "a blob", empty=False)
         need(blob["kind"] == 0, "unsupported", "kind of a blob")
     for item in m["tensors"] + m["blobs"]:
         invalid(item["offset"] == round_up(end, 64), "offset of an item")
@@ -618,13 +628,22 @@ def check_manifest(m, h):
         check_name(pair["key"], "metadata")
     unique([pair["key"] for pair in m["metadata"]], "metadata key")
 
+    copied = m["copied"]  # an op or symbol is copied for each node or dim that uses it
+    for g in m["graphs"]:
+        copied += sum(len(m["ops"][node["op"]]) for node in g["nodes"] if node["op"] < len(m["ops"]))
+        copied += sum(len(m["symbols"][dim["symbol"]]) for v in g["values"] for dim in v["dims"]
+                      if dim["symbol"] < len(m["symbols"]))
+    invalid(copied < 32 * buffer_size + 65536, "text and lists used again and again")
+
+    for what in ("nodes", "values"):
+        need(sum(len(g[what]) for g in m["graphs"]) <= 1_000_000, "limit", what)
     used_graphs = {}
     for index, g in enumerate(m["graphs"]):
         check_graph(index, g, m, used_graphs)
     depth = {}
     for index in range(len(m["graphs"])):  # an owner stands before what it owns
         depth[index] = depth[used_graphs[index]] + 1 if index in used_graphs else 0
-        invalid(depth[index] <= 8, "nesting of graphs")
+        need(depth[index] <= 8, "unsupported", "nesting of graphs")
 
     main = m["graphs"][0]
     inputs = {main["values"][i]["name"]: main["values"][i] for i in main["inputs"]}
@@ -652,9 +671,14 @@ def check_payload(m, payload):
             invalid(all(b <= 1 for b in data), "boolean")
         elif t["dtype"] == STRING:
             count = math.prod(t["shape"])
-            offsets = struct.unpack_from(f"<{count + 1}Q", data)
+            offsets, text = struct.unpack_from(f"<{count + 1}Q", data), data[8 * (count + 1):]
             invalid(offsets[0] == 0 and list(offsets) == sorted(offsets), "offsets of strings")
-            invalid(8 * (count + 1) + offsets[-1] == len(data), "size of a string tensor")
+            invalid(offsets[-1] == len(text), "size of a string tensor")
+            for begin, end in zip(offsets, offsets[1:]):
+                try:
+                    text[begin:end].decode("utf-8")
+                except UnicodeDecodeError:
+                    raise Refused("manifest_invalid", "string is not UTF-8") from None
 
 
 # --- 5.5: opening ----------------------------------------------------------------------------------------------------
@@ -718,11 +742,9 @@ def open_manifest(data, h, keys, policy):
     invalid(4 + size <= len(plain) and not any(plain[4 + size:]), "padding of the manifest")
     try:
         manifest = flat.decode(MANIFEST_SCHEMA, plain[:4 + size], max_tables=policy.max_tables)
-    except flat.Malformed as error:
+    except (flat.Malformed, flat.TooMany) as error:
         raise Refused("manifest_invalid", str(error)) from None
-    except flat.TooMany as error:
-        raise Refused("limit", str(error)) from None
-    check_manifest(manifest, h)
+    check_manifest(manifest, h, 4 + size)
     return manifest, plain[:4 + size]
 
 
@@ -733,9 +755,9 @@ def open_file(data, policy, keys):
     signed = check_signatures(data, h, policy)
     check_facts(h, policy)
     region = data[h["body_len"]:]
-    slots, mac_at = parse_slots(region, h, policy)
-    need(not h["incompat"] & (LICENCE_REQUIRED | POST_QUANTUM_ONLY), "unsupported", "incompat bit")
-    dek = unwrap(slots, h, keys, policy, signed)
+    slots, mac_at = parse_slots(region, h, policy, signed)
+    need(not h["incompat"] & LICENCE_REQUIRED, "unsupported", "licence")
+    dek = unwrap(slots, h, keys, policy)
     file_keys = FileKeys(dek, h["suite"], h["salt"], h["file_id"])
     need(file_keys.commit == h["key_commit"], "commitment", "key_commit")
     need(hmac_sha256(file_keys.slots_mac, b"coffer/v1/slots", data[:HDR_SIZE], region[:mac_at]) ==

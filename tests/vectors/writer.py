@@ -129,8 +129,11 @@ class Container:
     generation: int = 1
     hide_size: bool = False
     dek: bytes = None
+    salt: bytes = None  # in the place of what 5.3 says; a reader cannot tell
     random: Callable = None
 
+    on_items: Callable = same  # list of bytes
+    on_records: Callable = same  # dict, before offsets and sizes are filled in
     on_payload: Callable = same  # bytes of the payload
     on_manifest: Callable = same  # dict, offsets and sizes filled in
     on_buffer: Callable = same  # bytes of the FlatBuffer with its prefix
@@ -165,6 +168,7 @@ class Container:
         id_ = model_id(manifest.get("name", ""))
         salt = sha256(b"coffer/v1/salt", random(32), le2(self.suite), id_, le8(self.model_version), le8(self.not_after),
                       sha256(plain), sha256(payload))
+        salt = self.salt or salt
         keys = FileKeys(dek, self.suite, salt, file_id)
 
         size = 1 << self.chunk_log2
@@ -204,9 +208,9 @@ class Container:
 
     def lay_out(self):
         """The manifest with offset and nbytes of the items in it, and the payload."""
-        manifest = dict(self.manifest)
+        manifest = self.on_records(dict(self.manifest))
         payload, placed = b"", []
-        for item in self.items:
+        for item in self.on_items(list(self.items)):
             payload += bytes(-len(payload) % 64)
             placed.append({"offset": len(payload), "nbytes": len(item)})
             payload += item
