@@ -772,6 +772,70 @@ def open_file(data, policy, keys):
     return Model(h, manifest, payload, buffer, dek, struct.unpack_from("<Q", region, 8)[0])
 
 
+# --- README.md of this folder: vectors -------------------------------------------------------------------------------
+
+def read_vector(vector):
+    """Head lines [(key, value)] and the file's bytes."""
+    head, _, data = vector.partition(b"\n\n")
+    return [tuple(line.split(": ", 1)) for line in head.decode().splitlines()], data
+
+
+def vector_policy(head):
+    """Policy and keys that the head of a vector asks for."""
+    policy, keys = Policy(), Keys()
+    for key, value in head:
+        if key == "trust":
+            policy.trusted.append(bytes.fromhex(value))
+        elif key == "distributor":
+            policy.distributors.append(bytes.fromhex(value))
+        elif key == "kek":
+            keys.keks.append(bytes.fromhex(value))
+        elif key == "identity":
+            keys.identities.append(identity_from_text(value))
+        elif key == "password":
+            keys.password = value.encode()
+        elif key == "allow":
+            setattr(policy, f"allow_{value}", True)
+        elif key == "model":
+            policy.name = value
+        elif key == "revoked":
+            policy.revoked_contents = (bytes.fromhex(value),)
+        elif key == "integrity":
+            policy.aead_only = value == "aead-only"
+        elif key == "suites":
+            policy.suites = tuple(int(suite) for suite in value.split(","))
+        elif key in ("threshold", "min-version", "time", "cap-file", "cap-manifest"):
+            field = {"min-version": "min_version", "time": "now", "cap-file": "max_file",
+                     "cap-manifest": "max_manifest"}.get(key, key)
+            setattr(policy, field, int(value))
+        elif key not in ("expect", "verify", "comment", "manifest", "payload"):
+            raise ValueError(f"head of a vector: {key}")
+    return policy, keys
+
+
+def outcome(action):
+    """"success" or the class of the refusal, and what the action returned."""
+    try:
+        return "success", action()
+    except Refused as refused:
+        return refused.class_, refused
+
+
+def run_vector(vector):
+    """What is wrong with this reader's answers to a vector, or None."""
+    head, data = read_vector(vector)
+    expected = dict(head)
+    opened, model = outcome(lambda: open_file(data, *vector_policy(head)))
+    verified, reason = outcome(lambda: verify(data, vector_policy(head)[0]))
+    if opened != expected["expect"]:
+        return f"opened: {model}, expected {expected['expect']}"
+    if verified != expected.get("verify", expected["expect"]):
+        return f"verified: {reason}, expected {expected.get('verify', expected['expect'])}"
+    if opened == "success" and model.digests() != (expected.get("manifest"), expected.get("payload")):
+        return f"digests {model.digests()}"
+    return None
+
+
 def main(arguments):
     policy, keys, files = Policy(), Keys(), []
     arguments = iter(arguments)

@@ -107,7 +107,7 @@ def as_is(kind, body):
 
 # --- the container ---------------------------------------------------------------------------------------------------
 
-def same(value):
+def same(value, *_):
     return value
 
 
@@ -131,6 +131,8 @@ class Container:
     dek: bytes = None
     salt: bytes = None  # in the place of what 5.3 says; a reader cannot tell
     random: Callable = None
+    hdr: bytes = None  # set by write()
+    plaintexts: tuple = None  # set by write(): FlatBuffer and payload
 
     on_items: Callable = same  # list of bytes
     on_records: Callable = same  # dict, before offsets and sizes are filled in
@@ -144,16 +146,16 @@ class Container:
     on_manifest_aad: Callable = same
     on_sealed_manifest: Callable = same  # MANIFEST, before it is hashed
     on_cipher: Callable = same  # list of ciphertext chunks, before they are hashed
-    on_table: Callable = same  # list of (tag, leaf)
+    on_table: Callable = same  # list of (tag, leaf), and the ciphertext chunks
     on_table_bytes: Callable = same
-    on_root: Callable = same
+    on_root: Callable = same  # table_root, n_chunks, TABLE
     on_header: Callable = same  # dict of the fields of HDR
     on_entries: Callable = same  # list of signature entries of SIGS
     on_sigs: Callable = same  # bytes of SIGS
     on_slots: Callable = same  # list of (kind, flags, slot_id, body)
     on_slots_head: Callable = same  # dict of the head of SLOTS
     on_slots_bytes: Callable = same  # head and slots, before the MAC
-    on_mac: Callable = same
+    on_mac: Callable = same  # MAC, HDR, what of SLOTS stands before it
     on_slots_entries: Callable = same
 
     def write(self):
@@ -164,7 +166,9 @@ class Container:
         manifest, payload = self.lay_out()
         payload = self.on_payload(payload)
         manifest = self.on_manifest(manifest)
-        plain = self.on_plain(pad_manifest(self.on_buffer(flat.encode(MANIFEST_SCHEMA, manifest))))
+        buffer = self.on_buffer(flat.encode(MANIFEST_SCHEMA, manifest))
+        self.plaintexts = buffer, payload
+        plain = self.on_plain(pad_manifest(buffer))
         id_ = model_id(manifest.get("name", ""))
         salt = sha256(b"coffer/v1/salt", random(32), le2(self.suite), id_, le8(self.model_version), le8(self.not_after),
                       sha256(plain), sha256(payload))
@@ -193,14 +197,16 @@ class Container:
             chunks.append(out[:-16])
             tags.append(out[-16:])
         chunks = self.on_cipher(chunks)
-        rows = self.on_table([(tag, leaf(i, chunk)) for i, (tag, chunk) in enumerate(zip(tags, chunks))])
+        rows = self.on_table([(tag, leaf(i, chunk)) for i, (tag, chunk) in enumerate(zip(tags, chunks))],
+                             chunks)
         table = b"".join(tag + hash_ for tag, hash_ in rows)
         header["manifest_hash"] = sha256(sealed)
-        header["table_root"] = self.on_root(table_root(n_chunks, table))
+        header["table_root"] = self.on_root(table_root(n_chunks, table), n_chunks, table)
         table = self.on_table_bytes(table + bytes(header["payload_off"] - header["table_off"] - len(table)))
 
         header = self.on_header(header)
         hdr = struct.pack(HDR_STRUCT, *(header[name] for name, _ in HDR_FIELDS))
+        self.hdr = hdr  # for hooks that sign it in another way
         content_id = sha256(hdr)
         entries = self.on_entries([signer.entry("coffer/v1/sig", content_id) for signer in self.signers])
         sigs = self.on_sigs(b"".join(entries).ljust(SIGS_SIZE, b"\0"))
@@ -233,7 +239,7 @@ class Container:
                 "total": 64 + len(slots) + 32 + 100 * len(self.distributors), "flags": flags,
                 "content_id": content_id, "reserved": bytes(8)}
         region = self.on_slots_bytes(struct.pack("<4sHHQII32s8s", *self.on_slots_head(head).values()) + slots)
-        region += self.on_mac(hmac_sha256(keys.slots_mac, b"coffer/v1/slots", hdr, region))
+        region += self.on_mac(hmac_sha256(keys.slots_mac, b"coffer/v1/slots", hdr, region), hdr, region)
         entries = [signer.entry("coffer/v1/slots-sig", sha256(region)) for signer in self.distributors]
         return region + b"".join(self.on_slots_entries(entries))
 
