@@ -112,7 +112,8 @@ void apply(std::string_view key, const std::string& value, trust::Policy& policy
 
 std::string class_of(bool ok, const Error* error) {
     if (ok) return "success";
-    if (error->code() == Code::kAuth) CHECK((error->message() == kNotAuthentic || error->detail() == Detail::kUntrusted));
+    if (error->code() == Code::kAuth)
+        CHECK((error->message() == kNotAuthentic || error->detail() == Detail::kUntrusted));
     return detail_name(error->detail());
 }
 
