@@ -181,6 +181,14 @@ typedef int (*coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t 
 COFFER_API coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_provider provider,
                                                      void* user, coffer_error* error) COFFER_NOEXCEPT;
 
+/* A grant (`model-pack grant`): a recipient of one file, kept outside it; a key of the ring must open it. Grants for
+ * other files are ignored, so a keyring may hold many. The bytes are copied; COFFER_FORMAT when they are no grant.
+ * Since 0.1. */
+COFFER_API coffer_status coffer_keyring_add_grant(coffer_keyring* keyring, const void* grant, size_t size,
+                                                  coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_keyring_add_grant_file(coffer_keyring* keyring, const char* path,
+                                                       coffer_error* error) COFFER_NOEXCEPT;
+
 /* ---- policy -------------------------------------------------------------------------------------------- */
 
 typedef struct coffer_policy coffer_policy;
@@ -193,6 +201,13 @@ COFFER_API coffer_status coffer_policy_add_signer_pem(coffer_policy* policy, con
                                                       coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status coffer_policy_add_signer_file(coffer_policy* policy, const char* path,
                                                        coffer_error* error) COFFER_NOEXCEPT;
+/* Trusts a distributor: who may say which recipients a file has, for files that ask for that (pack --sign-slots). One
+ * distributor's signature is enough. A key has one role: one that is trusted as a signer is refused here and the
+ * other way round (COFFER_INVALID_ARGUMENT). Since 0.1. */
+COFFER_API coffer_status coffer_policy_add_distributor_pem(coffer_policy* policy, const char* pem, size_t size,
+                                                           coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_policy_add_distributor_file(coffer_policy* policy, const char* path,
+                                                            coffer_error* error) COFFER_NOEXCEPT;
 /* How many different trusted signers must have signed. Default 1. */
 COFFER_API coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers,
                                                      coffer_error* error) COFFER_NOEXCEPT;

@@ -177,6 +177,13 @@ class Keyring {
     Status add_provider(coffer_key_provider provider, void* user) {
         return detail::call(coffer_keyring_add_provider, handle_.get(), provider, user);
     }
+    Status add_grant(std::span<const std::byte> grant) {
+        return detail::call(coffer_keyring_add_grant, handle_.get(), static_cast<const void*>(grant.data()),
+                            grant.size());
+    }
+    Status add_grant_file(const char* path) {
+        return detail::call(coffer_keyring_add_grant_file, handle_.get(), path);
+    }
     const coffer_keyring* get() const { return handle_.get(); }
 
    private:
@@ -189,6 +196,10 @@ class Policy {
     Policy() : handle_(detail::make(coffer_policy_new)) {}
     Policy& trust_pem(std::string_view pem) { return set(coffer_policy_add_signer_pem, pem.data(), pem.size()); }
     Policy& trust_file(const char* path) { return set(coffer_policy_add_signer_file, path); }
+    Policy& trust_distributor_pem(std::string_view pem) {
+        return set(coffer_policy_add_distributor_pem, pem.data(), pem.size());
+    }
+    Policy& trust_distributor_file(const char* path) { return set(coffer_policy_add_distributor_file, path); }
     Policy& threshold(uint32_t signers) { return set(coffer_policy_set_threshold, signers); }
     Policy& model(const char* name) { return set(coffer_policy_set_model, name); }
     Policy& min_version(uint64_t version) { return set(coffer_policy_set_min_version, version); }

@@ -1,5 +1,6 @@
 // Keyrings and policies.
 #include "capi/handles.hpp"
+#include "container/grant.hpp"
 #include "trust/key_file.hpp"
 
 using namespace coffer;
@@ -85,6 +86,22 @@ coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_pr
     });
 }
 
+coffer_status coffer_keyring_add_grant(coffer_keyring* keyring, const void* grant, size_t size,
+                                       coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(grant, "grant"));
+        return container::add_grant(keyring->keyring, {static_cast<const std::byte*>(grant), size});
+    });
+}
+coffer_status coffer_keyring_add_grant_file(coffer_keyring* keyring, const char* path, coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(path, "path"));
+        return container::load_grant(keyring->keyring, path);
+    });
+}
+
 coffer_status coffer_policy_new(coffer_policy** policy, coffer_error* error) noexcept {
     return guard(error, [&]() -> Status {
         COFFER_TRY(given(policy, "policy"));
@@ -111,6 +128,21 @@ coffer_status coffer_policy_add_signer_file(coffer_policy* policy, const char* p
         COFFER_TRY(given(path, "path"));
         COFFER_TRY_ASSIGN(const trust::Signer signer, trust::load_signer(path));
         return p.add_signer(signer);
+    });
+}
+coffer_status coffer_policy_add_distributor_pem(coffer_policy* policy, const char* pem, size_t size,
+                                                coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(pem, "pem"));
+        return p.add_distributor_pem({pem, size});
+    });
+}
+coffer_status coffer_policy_add_distributor_file(coffer_policy* policy, const char* path,
+                                                 coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(path, "path"));
+        COFFER_TRY_ASSIGN(const trust::Signer distributor, trust::load_signer(path));
+        return p.add_distributor(distributor);
     });
 }
 coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers, coffer_error* error) noexcept {

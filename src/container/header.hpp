@@ -56,6 +56,7 @@ Status check_regions(const Header& header, uint64_t file_size);
 // SIGS, and the tail of SLOTS.
 using trust::encode_signature;
 using trust::kMaxSignatures;
+using trust::kSignatureHead;
 using trust::parse_signatures;
 using trust::SignatureEntry;
 

@@ -55,10 +55,11 @@ Result<Unverified> inspect(Source source) {
     COFFER_TRY_ASSIGN(const Slots slots, parse_slots(region, {}));
     out.slots_generation = slots.generation;
     for (const Slot& s : slots.slots) {
-        UnverifiedSlot slot{s.kind, s.flags, {}};
+        UnverifiedSlot slot{s.kind, s.flags, {}, {s.body.begin(), s.body.end()}};
         std::ranges::copy(s.slot_id, slot.slot_id.begin());
-        out.slots.push_back(slot);
+        out.slots.push_back(std::move(slot));
     }
+    for (const SignatureEntry& s : slots.signatures) out.slots_signatures.push_back({s.alg, s.key_id});
     return out;
 }
 

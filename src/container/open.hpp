@@ -20,6 +20,8 @@ struct Facts {
     Header header;
     Digest content_id{};
     std::vector<trust::KeyId> signers;  // trusted keys whose signatures verified
+    uint64_t generation = 0;            // of SLOTS; known once the file is open
+    bool by_grant = false;              // the key came from a grant
 };
 
 struct OpenOptions {
@@ -53,6 +55,7 @@ struct UnverifiedSignature {
 struct UnverifiedSlot {
     uint16_t kind, flags;
     Id slot_id;
+    std::vector<std::byte> body;
 };
 struct Unverified {
     uint64_t file_size = 0;
@@ -61,6 +64,7 @@ struct Unverified {
     std::vector<UnverifiedSignature> signatures;
     uint64_t slots_generation = 0;
     std::vector<UnverifiedSlot> slots;
+    std::vector<UnverifiedSignature> slots_signatures;
 };
 Result<Unverified> inspect(Source source);
 

@@ -4,6 +4,7 @@
 
 #include "coffer/base/checked.hpp"
 #include "container/errors.hpp"
+#include "container/grant.hpp"
 #include "container/keys.hpp"
 
 namespace coffer::container {
@@ -96,8 +97,12 @@ Status Opening::step_7_slots() {
     COFFER_TRY(source_.read_at(h.body_len, slots_bytes_));
     COFFER_TRY_ASSIGN(slots_, parse_slots(slots_bytes_, policy_.caps));
     if (slots_.content_id != facts_.content_id) return not_authentic(Detail::kHeaderAuth);
-    if (h.has(kSlotsSigned)) return unsupported("signed recipients");
-    return check_slot_rules(slots_, h, !facts_.signers.empty());
+    if (h.has(kSlotsSigned)) COFFER_TRY(check_slots_signature(slots_, policy_));
+    COFFER_TRY(check_slot_rules(slots_, h, !facts_.signers.empty()));
+    if (keyring_) {
+        COFFER_TRY_ASSIGN(grants_, grants_for(facts_.header, facts_.content_id, *keyring_, policy_));
+    }
+    return {};
 }
 
 Status Opening::step_8_licence() {
@@ -106,9 +111,13 @@ Status Opening::step_8_licence() {
 }
 
 Status Opening::step_9_unwrap() {
-    COFFER_TRY_ASSIGN(Unwrapped unwrapped, unwrap(slots_, facts_.header, *keyring_, policy_));
+    std::vector<const Slots*> blocks;
+    for (const Slots& grant : grants_) blocks.push_back(&grant);
+    blocks.push_back(&slots_);
+    COFFER_TRY_ASSIGN(Unwrapped unwrapped, unwrap(blocks, facts_.header, *keyring_, policy_));
     dek_ = std::move(unwrapped.dek);
     slot_kind_ = unwrapped.kind;
+    if (unwrapped.block != &slots_) used_grant_ = unwrapped.block;
     return {};
 }
 
@@ -119,8 +128,18 @@ Status Opening::step_10_commitment() {
     COFFER_TRY_ASSIGN(const Digest commit, schedule_->key_commit());
     if (!crypto::constant_time_equal(commit, facts_.header.key_commit)) return not_authentic(Detail::kCommitment);
     COFFER_TRY_ASSIGN(const crypto::SecretBytes mac_key, schedule_->slots_mac_key());
-    COFFER_TRY_ASSIGN(const Digest mac, slots_mac(mac_key, hdr(), slots_.before_mac));
-    if (!crypto::constant_time_equal(mac, slots_.mac)) return not_authentic(Detail::kHeaderAuth);
+    for (const Slots* block : {static_cast<const Slots*>(&slots_), used_grant_}) {
+        if (!block) continue;
+        COFFER_TRY_ASSIGN(const Digest mac, slots_mac(mac_key, hdr(), block->before_mac));
+        if (!crypto::constant_time_equal(mac, block->mac)) return not_authentic(Detail::kHeaderAuth);
+    }
+    facts_.generation = slots_.generation;
+    facts_.by_grant = used_grant_ != nullptr;
+    const uint64_t least = policy_.min_generation ? policy_.min_generation(facts_.content_id) : 0;
+    if (facts_.generation < least) {
+        return refused(Detail::kRollback, "the recipients are of generation ", facts_.generation,
+                       ", the file was seen with ", least);
+    }
     return {};
 }
 

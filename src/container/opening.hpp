@@ -33,7 +33,7 @@ class Opening {
 
     // The payload will not be kept in memory, so it does not count as such.
     void stream_only() { streaming_ = true; }
-    // Instead of 9, for a writer that knows the file key.
+    // Instead of 9, for who knows the file key.
     void know_key(crypto::SecretBytes dek) { dek_ = std::move(dek); }
     // Instead of 11 and 15 in verify().
     Status manifest_hash();
@@ -42,12 +42,17 @@ class Opening {
     Result<Digest> stream_payload();
 
     const Facts& facts() const { return facts_; }
+    // For who changes the file: HDR and SIGS after step 3, SLOTS after 7, the file key between 9 and 10.
+    Bytes head() const { return head_; }
+    Bytes hdr() const { return Bytes(head_).first(kHdrSize); }
+    const Slots& slots() const { return slots_; }
+    Bytes slots_bytes() const { return slots_bytes_; }
+    const crypto::SecretBytes& dek() const { return dek_; }
     const Digest& manifest_sha256() const { return manifest_sha256_; }
     Opened take();
 
  private:
     Result<Digest> manifest_digest() const;
-    Bytes hdr() const { return Bytes(head_).first(kHdrSize); }
 
     Source source_;
     const trust::Policy& policy_;
@@ -59,6 +64,8 @@ class Opening {
     Facts facts_;
     std::vector<std::byte> slots_bytes_;
     Slots slots_;
+    std::vector<Slots> grants_;  // of the keyring, for this file
+    const Slots* used_grant_ = nullptr;
     uint16_t slot_kind_ = 0;
     crypto::SecretBytes dek_;
     std::unique_ptr<Schedule> schedule_;

@@ -32,13 +32,14 @@ Result<Recipient> raw_key_recipient(Bytes kek) {
     COFFER_TRY_ASSIGN(crypto::SecretBytes secret, crypto::SecretBytes::copy_of(kek));
     COFFER_TRY_ASSIGN(trust::RawKey raw, trust::RawKey::from_secret(std::move(secret)));
     const auto shared = std::make_shared<const trust::RawKey>(std::move(raw));
-    return Recipient{
-        kRawSlot.kind, [shared](const trust::SlotView& slot, Bytes dek) -> Result<std::vector<std::byte>> {
-            COFFER_TRY_ASSIGN(const auto salt, crypto::random_array<32>());
-            COFFER_TRY_ASSIGN(const CommittedKey key, CommittedKey::derive(salt, shared->key.bytes(), slot));
-            COFFER_TRY_ASSIGN(const auto sealed, seal_dek(key, slot, dek));
-            return join({shared->id, salt, key.commit, sealed});
-        }};
+    const auto wrap = [shared](const trust::SlotView& slot, Bytes dek) -> Result<std::vector<std::byte>> {
+        COFFER_TRY_ASSIGN(const auto salt, crypto::random_array<32>());
+        COFFER_TRY_ASSIGN(const CommittedKey key, CommittedKey::derive(salt, shared->key.bytes(), slot));
+        COFFER_TRY_ASSIGN(const auto sealed, seal_dek(key, slot, dek));
+        return join({shared->id, salt, key.commit, sealed});
+    };
+    const auto owns = [shared](Bytes body) -> Result<bool> { return Reader(body).array<16>() == shared->id; };
+    return Recipient{kRawSlot.kind, wrap, owns};
 }
 
 }  // namespace coffer::container

@@ -44,11 +44,18 @@ Result<crypto::SecretBytes> unwrap_x25519(const trust::SlotView& slot, const tru
 const SlotKind kX25519Slot = {2, kBody, unwrap_x25519, /*classical=*/true, /*costly=*/false};
 
 Recipient x25519_recipient(const crypto::X25519Public& key) {
-    return {kX25519Slot.kind, [key](const trust::SlotView& slot, Bytes dek) -> Result<std::vector<std::byte>> {
-                COFFER_TRY_ASSIGN(const auto sealed, crypto::hpke_seal(slot.suite, key, slot.context, {}, dek));
-                COFFER_TRY_ASSIGN(const Hint hint, hint_of(sealed.enc, key));
-                return join({hint, sealed.enc, sealed.ciphertext});
-            }};
+    const auto wrap = [key](const trust::SlotView& slot, Bytes dek) -> Result<std::vector<std::byte>> {
+        COFFER_TRY_ASSIGN(const auto sealed, crypto::hpke_seal(slot.suite, key, slot.context, {}, dek));
+        COFFER_TRY_ASSIGN(const Hint hint, hint_of(sealed.enc, key));
+        return join({hint, sealed.enc, sealed.ciphertext});
+    };
+    const auto owns = [key](Bytes body) -> Result<bool> {
+        Reader r(body);
+        const Hint hint = r.array<kHintSize>();
+        COFFER_TRY_ASSIGN(const Hint own, hint_of(r.array<crypto::kX25519KeySize>(), key));
+        return own == hint;
+    };
+    return {kX25519Slot.kind, wrap, owns};
 }
 
 }  // namespace coffer::container

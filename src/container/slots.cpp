@@ -72,6 +72,19 @@ Result<Slots> parse_slots(Bytes region, const trust::Caps& caps) {
     return out;
 }
 
+Status check_slots_signature(const Slots& slots, const trust::Policy& policy) {
+    COFFER_TRY_ASSIGN(const Digest digest, crypto::sha256({slots.before_mac, slots.mac}));
+    bool trusted = false;
+    for (const SignatureEntry& entry : slots.signatures) {
+        const trust::Signer* distributor = policy.find_distributor(entry.key_id);
+        if (!distributor || entry.alg != static_cast<uint16_t>(distributor->alg)) continue;
+        COFFER_TRY(
+            authentic_or(distributor->verify(trust::kSlotsLabel, digest, entry.signature), Detail::kSignature));
+        trusted = true;
+    }
+    return trusted ? Status() : not_authentic(Detail::kSignature);
+}
+
 Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature) {
     if (slots.flags & kGrant) return format_error("a grant stands in the place of the recipients");
     const auto with_kind = [&](uint16_t kind) { return std::ranges::count(slots.slots, kind, &Slot::kind); };
@@ -104,8 +117,9 @@ namespace {
 // One open's search for the file key. Remembers whether any slot was meant for a key of the ring.
 class Search {
  public:
-    Search(const Slots& slots, const Header& header, const trust::Keyring& keyring, const trust::Policy& policy)
-        : slots_(slots), header_(header), keyring_(keyring), policy_(policy) {}
+    Search(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
+           const trust::Policy& policy)
+        : blocks_(blocks), header_(header), keyring_(keyring), policy_(policy) {}
 
     Result<Unwrapped> run() {
         for (const SlotKind* kind : slot_kinds()) {
@@ -121,10 +135,10 @@ class Search {
 
  private:
     template <class F>
-    Status try_slot(const Slot& slot, F&& open) {
-        const std::vector<std::byte> context = slot_context(slot.kind, slot.slot_id, slots_.content_id);
-        const trust::SlotView view{slot.kind,         slot.flags, header_.aead(), slot.slot_id,
-                                   slots_.content_id, context,    slot.body};
+    Status try_slot(const Slots& block, const Slot& slot, F&& open) {
+        const std::vector<std::byte> context = slot_context(slot.kind, slot.slot_id, block.content_id);
+        const trust::SlotView view{slot.kind,        slot.flags, header_.aead(), slot.slot_id,
+                                   block.content_id, context,    slot.body};
         Result<crypto::SecretBytes> dek = open(view);
         if (!dek.ok()) {
             if (dek.error().detail() == Detail::kNoRecipient) return {};
@@ -136,31 +150,39 @@ class Search {
             failed_ = Detail::kUnwrap;
             return {};
         }
-        found_ = {std::move(dek).value(), slot.kind};
+        found_ = {std::move(dek).value(), slot.kind, &block};
         return {};
     }
-    Status try_kind(const SlotKind& kind) {
-        for (const Slot& slot : slots_.slots) {
-            if (!found_.dek.empty()) return {};
-            if (slot.kind != kind.kind || !policy_.allows_slot(slot.kind)) continue;
-            COFFER_TRY(try_slot(slot, [&](const trust::SlotView& v) { return kind.unwrap(v, keyring_, policy_); }));
-        }
-        return {};
-    }
-    Status try_providers() {
-        unsigned calls = 0;
-        for (const trust::KeyProvider& provider : keyring_.providers()) {
-            for (const Slot& slot : slots_.slots) {
-                if (!found_.dek.empty() || calls == policy_.caps.provider_calls) return {};
-                if (slot.kind == kClearSlot.kind || !policy_.allows_slot(slot.kind)) continue;
-                ++calls;
-                COFFER_TRY(try_slot(slot, provider));
+    // Calls visit(block, slot) until the key is found.
+    template <class F>
+    Status for_each_slot(F&& visit) {
+        for (const Slots* block : blocks_) {
+            for (const Slot& slot : block->slots) {
+                if (!found_.dek.empty()) return {};
+                if (policy_.allows_slot(slot.kind)) COFFER_TRY(visit(*block, slot));
             }
         }
         return {};
     }
+    Status try_kind(const SlotKind& kind) {
+        return for_each_slot([&](const Slots& block, const Slot& slot) -> Status {
+            if (slot.kind != kind.kind) return {};
+            return try_slot(block, slot, [&](const trust::SlotView& v) { return kind.unwrap(v, keyring_, policy_); });
+        });
+    }
+    Status try_providers() {
+        unsigned calls = 0;
+        for (const trust::KeyProvider& provider : keyring_.providers()) {
+            COFFER_TRY(for_each_slot([&](const Slots& block, const Slot& slot) -> Status {
+                if (slot.kind == kClearSlot.kind || calls == policy_.caps.provider_calls) return {};
+                ++calls;
+                return try_slot(block, slot, provider);
+            }));
+        }
+        return {};
+    }
 
-    const Slots& slots_;
+    std::span<const Slots* const> blocks_;
     const Header& header_;
     const trust::Keyring& keyring_;
     const trust::Policy& policy_;
@@ -170,10 +192,22 @@ class Search {
 
 }  // namespace
 
-Result<Unwrapped> unwrap(const Slots& slots, const Header& header, const trust::Keyring& keyring,
+Result<Unwrapped> unwrap(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
                          const trust::Policy& policy) {
-    return Search(slots, header, keyring, policy).run();
+    return Search(blocks, header, keyring, policy).run();
 }
+
+namespace {
+
+void put_slot(Writer& w, const Slot& slot) {
+    w.u16(slot.kind);
+    w.u16(slot.flags);
+    w.u32(static_cast<uint32_t>(slot.body.size()));
+    w.put(slot.slot_id);
+    w.put(slot.body);
+}
+
+}  // namespace
 
 Result<std::vector<std::byte>> encode_slot(const Recipient& recipient, crypto::Suite suite, Bytes bound_to,
                                            Bytes secret) {
@@ -182,34 +216,49 @@ Result<std::vector<std::byte>> encode_slot(const Recipient& recipient, crypto::S
     const trust::SlotView view{recipient.kind, 0, suite, slot_id, bound_to, context, {}};
     COFFER_TRY_ASSIGN(const std::vector<std::byte> body, recipient.wrap(view, secret));
     Writer w;
-    w.u16(recipient.kind);
-    w.u16(0);
-    w.u32(static_cast<uint32_t>(body.size()));
-    w.put(slot_id);
-    w.put(body);
+    put_slot(w, {recipient.kind, 0, slot_id, body});
     return w.take();
 }
 
-Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, std::span<const Recipient> recipients,
-                                            uint64_t generation, Bytes dek, const crypto::SecretBytes& mac_key) {
+Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, const SlotsContent& content, Bytes dek,
+                                            const crypto::SecretBytes& mac_key) {
+    const size_t count = content.kept.size() + content.recipients.size();
+    if (count == 0) return error(Code::kInvalidArgument, "no recipient would be left");
+    if (count > kMaxSlots) return error(Code::kInvalidArgument, count, " recipients; at most ", kMaxSlots);
+    if (content.distributors.size() > kMaxSignatures) {
+        return error(Code::kInvalidArgument, "more than ", kMaxSignatures, " distributors sign");
+    }
     COFFER_TRY_ASSIGN(const Digest content_id, crypto::sha256(hdr));
     Writer slots;
-    for (const Recipient& recipient : recipients) {
+    for (const Slot& slot : content.kept) put_slot(slots, slot);
+    for (const Recipient& recipient : content.recipients) {
         COFFER_TRY_ASSIGN(const auto slot, encode_slot(recipient, header.aead(), content_id, dek));
         slots.put(slot);
+    }
+    uint64_t total = kSlotsHead + slots.size() + kMacSize;
+    for (const trust::SigningKey* key : content.distributors) {
+        total += kSignatureHead + trust::signature_size(static_cast<uint16_t>(key->signer().alg));
+    }
+    if (total > kSlotsMax) {
+        return error(Code::kInvalidArgument, "recipients of ", total, " bytes; at most ", kSlotsMax);
     }
     Writer w;
     w.put(kSlotsMagic);
     w.u16(kSlotsVersion);
-    w.u16(static_cast<uint16_t>(recipients.size()));
-    w.u64(generation);
-    w.u32(static_cast<uint32_t>(kSlotsHead + slots.size() + kMacSize));
-    w.u32(0);
+    w.u16(static_cast<uint16_t>(count));
+    w.u64(content.generation);
+    w.u32(static_cast<uint32_t>(total));
+    w.u32(content.flags);
     w.put(content_id);
     w.zeros(8);
     w.put(slots.bytes());
     COFFER_TRY_ASSIGN(const Digest mac, slots_mac(mac_key, hdr, w.bytes()));
     w.put(mac);
+    COFFER_TRY_ASSIGN(const Digest digest, crypto::sha256(w.bytes()));
+    for (const trust::SigningKey* key : content.distributors) {
+        COFFER_TRY_ASSIGN(const auto signature, key->sign(trust::kSlotsLabel, digest));
+        w.put(encode_signature(key->signer(), signature));
+    }
     return w.take();
 }
 

@@ -36,6 +36,8 @@ Result<Slots> parse_slots(Bytes region, const trust::Caps& caps);
 Result<std::vector<Slot>> parse_slot_list(Reader& r, size_t count, const trust::Caps& caps);
 // Which kinds may stand together in a file with these incompat bits.
 Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature);
+// That a distributor of the policy signed this block, as kSlotsSigned demands.
+Status check_slots_signature(const Slots& slots, const trust::Policy& policy);
 
 // S of 5.7: binds a wrapping to its kind, its slot, and the content_id of its file or the digest of its licence.
 std::vector<std::byte> slot_context(uint16_t kind, Bytes slot_id, Bytes bound_to);
@@ -43,20 +45,23 @@ std::vector<std::byte> slot_context(uint16_t kind, Bytes slot_id, Bytes bound_to
 // "coffer/v1/slots" || HDR || bytes before the MAC.
 Result<Digest> slots_mac(const crypto::SecretBytes& key, Bytes hdr, Bytes before_mac);
 
-// Step 9: the file key, from the first slot that a key of the ring opens, cheap kinds first.
+// Step 9: the file key, from the first slot that a key of the ring opens, cheap kinds first. `blocks` are grants and
+// the file's own slots, in the order they are tried.
 struct Unwrapped {
     crypto::SecretBytes dek;
     uint16_t kind = 0;
+    const Slots* block = nullptr;  // where the slot stands
 };
-Result<Unwrapped> unwrap(const Slots& slots, const Header& header, const trust::Keyring& keyring,
+Result<Unwrapped> unwrap(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
                          const trust::Policy& policy);
 
 // ---- writing ---------------------------------------------------------------------------------------------
 
-// Someone who shall be able to open a file. Makes the body of a slot of its kind.
+// Someone who shall be able to open a file. Makes the body of a slot of its kind, and may know such a slot again.
 struct Recipient {
     uint16_t kind = 0;
     std::function<Result<std::vector<std::byte>>(const trust::SlotView& slot, Bytes dek)> wrap;
+    std::function<Result<bool>(Bytes body)> owns = {};  // empty: only the slot's id tells
 };
 Recipient clear_recipient();  // kind 0; write() adds it to an unprotected file by itself
 Result<Recipient> raw_key_recipient(Bytes kek);
@@ -68,8 +73,15 @@ Result<Recipient> password_recipient(Bytes password, unsigned log_n = kDefaultLo
 Result<std::vector<std::byte>> encode_slot(const Recipient& recipient, crypto::Suite suite, Bytes bound_to,
                                            Bytes secret);
 
-// A whole SLOTS region without signatures.
-Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, std::span<const Recipient> recipients,
-                                            uint64_t generation, Bytes dek, const crypto::SecretBytes& mac_key);
+// What a SLOTS region or a grant is made of.
+struct SlotsContent {
+    uint64_t generation = 0;
+    uint32_t flags = 0;
+    std::vector<Slot> kept;  // of an older region, taken over byte for byte
+    std::span<const Recipient> recipients;
+    std::span<const trust::SigningKey* const> distributors;
+};
+Result<std::vector<std::byte>> encode_slots(const Header& header, Bytes hdr, const SlotsContent& content, Bytes dek,
+                                            const crypto::SecretBytes& mac_key);
 
 }  // namespace coffer::container

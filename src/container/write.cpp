@@ -72,6 +72,8 @@ Status check_options(const graph::Model& model, const WriteOptions& o) {
     if (!o.unprotected && o.recipients.empty()) return bad("no recipient: nobody could open the file");
     if (o.recipients.size() > kMaxSlots) return bad("more than 1,024 recipients");
     if (o.signers.size() > kMaxSignatures) return bad("more than 8 signers");
+    if (o.distributors.size() > kMaxSignatures) return bad("more than 8 distributors");
+    if (!o.distributors.empty() && o.unprotected) return bad("an unprotected file has no recipients to sign");
     if (!o.signers.empty() && model.name.empty()) return bad("a signed model needs a name and a version");
     if (o.chunk_log2 != 0 && (o.chunk_log2 < kMinChunkLog2 || o.chunk_log2 > kMaxChunkLog2)) {
         return bad("chunk_log2 is not in [14, 20]");
@@ -101,6 +103,7 @@ class Packing {
     Status lay_out() {
         header_.suite = static_cast<uint16_t>(options_.suite);
         if (options_.unprotected) header_.incompat |= kUnprotected;
+        if (!options_.distributors.empty()) header_.incompat |= kSlotsSigned;
         header_.payload_len = options_.pad_payload ? padme(manifest_.payload_end) : manifest_.payload_end;
         header_.chunk_log2 = header_.payload_len > kLargePayload ? kLargeChunkLog2 : kDefaultChunkLog2;
         if (options_.chunk_log2 != 0) header_.chunk_log2 = options_.chunk_log2;
@@ -197,8 +200,12 @@ class Packing {
         std::vector<Recipient> recipients = options_.recipients;
         if (options_.unprotected) recipients.push_back(clear_recipient());
         COFFER_TRY_ASSIGN(const crypto::SecretBytes mac_key, schedule_->slots_mac_key());
+        SlotsContent content;
+        content.generation = 1;
+        content.recipients = recipients;
+        content.distributors = options_.distributors;
         COFFER_TRY_ASSIGN(const std::vector<std::byte> slots,
-                          encode_slots(header_, hdr, recipients, /*generation=*/1, dek_.bytes(), mac_key));
+                          encode_slots(header_, hdr, content, dek_.bytes(), mac_key));
         written_.file_size = header_.body_len + slots.size();
         written_.manifest_len = header_.manifest_len;
         written_.payload_len = header_.payload_len;
@@ -215,6 +222,7 @@ class Packing {
         };
         trust::Policy policy;
         for (const trust::SigningKey* key : options_.signers) COFFER_TRY(policy.add_signer(key->signer()));
+        for (const trust::SigningKey* key : options_.distributors) COFFER_TRY(policy.add_distributor(key->signer()));
         policy.threshold = static_cast<unsigned>(std::max<size_t>(options_.signers.size(), 1));
         policy.allow_unsigned = options_.signers.empty();
         policy.allow_unprotected = options_.unprotected;

@@ -49,10 +49,13 @@ class Keyring {
     void set_password(crypto::SecretBytes password);  // one trailing newline is stripped
     void set_password_source(PasswordSource source);  // asked only when a password slot is reached
     void add_provider(KeyProvider provider);
+    // A grant (format.md 5.7.5): not a key, but a slot that one of the keys opens, kept outside the file.
+    void add_grant(std::vector<std::byte> grant) { grants_.push_back(std::move(grant)); }
 
     const std::vector<RawKey>& raw_keys() const { return raw_keys_; }
     const std::vector<crypto::X25519Identity>& identities() const { return identities_; }
     const std::vector<KeyProvider>& providers() const { return providers_; }
+    const std::vector<std::vector<std::byte>>& grants() const { return grants_; }
     bool has_password() const { return !password_.empty() || password_source_ != nullptr; }
     Result<crypto::SecretBytes> password() const;
     bool empty() const { return raw_keys_.empty() && identities_.empty() && providers_.empty() && !has_password(); }
@@ -61,6 +64,7 @@ class Keyring {
     std::vector<RawKey> raw_keys_;
     std::vector<crypto::X25519Identity> identities_;
     std::vector<KeyProvider> providers_;
+    std::vector<std::vector<std::byte>> grants_;
     crypto::SecretBytes password_;
     PasswordSource password_source_;
 };

@@ -1,10 +1,40 @@
 #include "trust/policy.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "coffer/base/os.hpp"
 
 namespace coffer::trust {
+
+namespace {
+
+// The roles of keys (format.md 5.6).
+struct Role {
+    const char* name;
+    std::vector<Signer> Policy::*keys;
+};
+constexpr Role kRoles[] = {{"publisher", &Policy::signers}, {"distributor", &Policy::distributors}};
+
+const Signer* find(const std::vector<Signer>& keys, const KeyId& id) {
+    const auto found = std::ranges::find(keys, id, &Signer::id);
+    return found == keys.end() ? nullptr : &*found;
+}
+
+Status add_key(Policy& policy, std::vector<Signer> Policy::*keys, const Signer& key) {
+    // A Signer may be filled by hand: check it again rather than trust one that could verify anything.
+    COFFER_TRY_ASSIGN(const Signer checked, Signer::from_public(key.public_key));
+    for (const Role& role : kRoles) {
+        if (role.keys != keys && find(policy.*role.keys, checked.id)) {
+            return error(Code::kInvalidArgument, "the key is already trusted as a ", role.name,
+                         ", and a key has one role");
+        }
+    }
+    if (!find(policy.*keys, checked.id)) (policy.*keys).push_back(checked);
+    return {};
+}
+
+}  // namespace
 
 Result<ModelId> model_id(std::string_view name) {
     COFFER_TRY_ASSIGN(const crypto::Hash hash, crypto::sha256({as_bytes("coffer/v1/model"), as_bytes(name)}));
@@ -28,15 +58,21 @@ const char* slot_kind_name(uint16_t kind) {
 }
 
 Status Policy::add_signer(const Signer& signer) {
-    // A Signer may be filled by hand: check it again rather than trust one that could verify anything.
-    COFFER_TRY_ASSIGN(const Signer checked, Signer::from_public(signer.public_key));
-    if (find_signer(checked.id) == nullptr) signers.push_back(checked);
-    return {};
+    return add_key(*this, &Policy::signers, signer);
 }
 
 Status Policy::add_signer_pem(std::string_view pem) {
     COFFER_TRY_ASSIGN(const Signer signer, Signer::from_pem(pem));
     return add_signer(signer);
+}
+
+Status Policy::add_distributor(const Signer& distributor) {
+    return add_key(*this, &Policy::distributors, distributor);
+}
+
+Status Policy::add_distributor_pem(std::string_view pem) {
+    COFFER_TRY_ASSIGN(const Signer distributor, Signer::from_pem(pem));
+    return add_distributor(distributor);
 }
 
 Status Policy::expect_model(std::string_view name) {
@@ -47,8 +83,11 @@ Status Policy::expect_model(std::string_view name) {
 }
 
 const Signer* Policy::find_signer(const KeyId& id) const {
-    const auto found = std::ranges::find(signers, id, &Signer::id);
-    return found == signers.end() ? nullptr : &*found;
+    return find(signers, id);
+}
+
+const Signer* Policy::find_distributor(const KeyId& id) const {
+    return find(distributors, id);
 }
 
 bool Policy::allows(crypto::Suite suite) const {
@@ -77,10 +116,12 @@ Status Policy::check() const {
     if (threshold == 0) {
         return error(Code::kInvalidArgument, "the policy's threshold is 0; unsigned files need allow_unsigned");
     }
-    for (size_t i = 0; i < signers.size(); ++i) {
-        for (size_t j = 0; j < i; ++j) {
-            if (signers[i].id == signers[j].id) {
-                return error(Code::kInvalidArgument, "the policy names the same signer twice");
+    std::set<KeyId> ids;
+    for (const Role& role : kRoles) {
+        for (const Signer& key : this->*role.keys) {
+            if (!ids.insert(key.id).second) {
+                return error(Code::kInvalidArgument, "the policy names a key twice, the second time as a ",
+                             role.name);
             }
         }
     }

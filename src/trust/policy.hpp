@@ -56,13 +56,18 @@ struct Caps {
 };
 
 struct Policy {
-    std::vector<Signer> signers;  // distinct; see add_signer
+    std::vector<Signer> signers;  // publishers: distinct; see add_signer
     unsigned threshold = 1;       // how many distinct trusted signers a file needs
+    // Who may say who the recipients are. One of them must have signed SLOTS where the file asks for it.
+    std::vector<Signer> distributors;
 
     std::optional<ModelId> model;  // the only model accepted; see expect_model
     std::string model_name;        // its name, for messages
     uint64_t min_version = 0;
     std::vector<crypto::Hash> revoked_files;  // content ids
+    // The lowest generation of SLOTS accepted for a file: what a store of files seen remembers, so that nobody
+    // puts back recipients that were removed. Empty: any.
+    std::function<uint64_t(const crypto::Hash& content_id)> min_generation;
 
     bool allow_unsigned = false;
     bool allow_unprotected = false;
@@ -75,12 +80,16 @@ struct Policy {
     Caps caps;
     std::function<int64_t()> now;  // Unix seconds; the system's clock when empty
 
-    // Adding a signer twice changes nothing: the threshold counts keys, not entries.
+    // Adding a key twice changes nothing: the threshold counts keys, not entries. A key has one role: adding it
+    // under another one is refused.
     Status add_signer(const Signer& signer);
     Status add_signer_pem(std::string_view pem);
+    Status add_distributor(const Signer& distributor);
+    Status add_distributor_pem(std::string_view pem);
     Status expect_model(std::string_view name);
 
     const Signer* find_signer(const KeyId& id) const;
+    const Signer* find_distributor(const KeyId& id) const;
     bool allows(crypto::Suite suite) const;
     bool allows_slot(uint16_t kind) const;
     bool is_revoked(const crypto::Hash& content_id) const;

@@ -5,8 +5,6 @@
 namespace coffer::trust {
 namespace {
 
-constexpr size_t kEntryHead = 36;
-
 template <class... Parts>
 Error damaged(const Parts&... parts) {
     return error(Code::kFormat, Detail::kFormat, parts...);
@@ -21,7 +19,7 @@ bool zeros(Bytes bytes) {
 Result<std::vector<SignatureEntry>> parse_signatures(Bytes bytes, bool padded) {
     std::vector<SignatureEntry> entries;
     Reader r(bytes);
-    while (r.remaining() >= kEntryHead) {
+    while (r.remaining() >= kSignatureHead) {
         const Bytes rest = bytes.subspan(r.position());
         SignatureEntry entry;
         entry.alg = r.u16();

@@ -9,6 +9,7 @@
 namespace coffer::trust {
 
 inline constexpr size_t kMaxSignatures = 8;
+inline constexpr size_t kSignatureHead = 36;  // of an entry: alg, size, key_id
 
 struct SignatureEntry {
     uint16_t alg = 0;

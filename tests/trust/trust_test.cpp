@@ -72,6 +72,24 @@ TEST_CASE("a policy counts signers once and needs as many as its threshold") {
     REQUIRE_FALSE(policy.check().ok());
 }
 
+TEST_CASE("a key has one role") {
+    const Signer a = SigningKey::generate().value().signer(), b = SigningKey::generate().value().signer();
+    Policy policy;
+    REQUIRE(policy.add_signer(a).ok());
+    REQUIRE(policy.add_distributor(b).ok());
+    REQUIRE(policy.add_distributor(b).ok());
+    REQUIRE(policy.distributors.size() == 1);
+    REQUIRE(policy.add_distributor(a).error().code() == Code::kInvalidArgument);
+    REQUIRE(policy.add_signer(b).error().code() == Code::kInvalidArgument);
+    REQUIRE(policy.find_signer(b.id) == nullptr);
+    REQUIRE(policy.find_distributor(a.id) == nullptr);
+    REQUIRE(policy.find_distributor(b.id) != nullptr);
+    REQUIRE(policy.check().ok());
+    // Filled by hand, the same holds.
+    policy.distributors.push_back(a);
+    REQUIRE(policy.check().error().code() == Code::kInvalidArgument);
+}
+
 TEST_CASE("a key that anyone could sign for is never trusted") {
     Signer forged;
     forged.public_key[0] = std::byte{1};
