@@ -6,15 +6,16 @@
 namespace coffer::codec {
 namespace {
 
-bool plain_size(DType dtype, const Shape& shape, uint64_t* out) {
+bool plain_size(DType dtype, DType stored, const Shape& shape, uint64_t* out) {
     size_t size = 0;
-    if (dtype == DType::kString || !checked_nbytes(shape, dtype, &size)) return false;
+    if (dtype == DType::kString || stored != DType::kUndefined || !checked_nbytes(shape, dtype, &size)) return false;
     *out = size;
     return true;
 }
 
 constexpr std::array kEncodings = {
     EncodingRow{Encoding::kPlain, "plain", plain_size},
+    EncodingRow{Encoding::kNarrow, "narrow", narrow_size},
 };
 constexpr std::array kCoders = {
     CoderRow{Coder::kRaw, "raw", nullptr},

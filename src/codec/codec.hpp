@@ -15,7 +15,8 @@
 namespace coffer::codec {
 
 enum class Encoding : uint8_t {
-    kPlain = 0,  // the elements of dtype, dense, row-major; strings as in strings.cpp
+    kPlain = 0,   // the elements of dtype, dense, row-major; strings as in strings.cpp
+    kNarrow = 1,  // elements of a narrower type that converts to dtype exactly; narrow.cpp
 };
 enum class Coder : uint8_t {
     kRaw = 0,
@@ -24,8 +25,9 @@ enum class Coder : uint8_t {
 struct EncodingRow {
     Encoding id;
     const char* name;
-    // Exact bytes of a tensor of numbers; false when they cannot be expressed. Strings depend on their text.
-    bool (*encoded_size)(DType dtype, const Shape& shape, uint64_t* out);
+    // Exact bytes of a tensor of numbers stored as elements of `stored` (kUndefined: this encoding has none);
+    // false when they cannot be expressed. Strings depend on their text.
+    bool (*encoded_size)(DType dtype, DType stored, const Shape& shape, uint64_t* out);
 };
 struct CoderRow {
     Coder id;
@@ -36,6 +38,13 @@ struct CoderRow {
 };
 const EncodingRow* find_encoding(uint8_t id);  // nullptr: unknown
 const CoderRow* find_coder(uint8_t id);
+
+// Narrow: one element of `stored` for each of `dtype`. A pair of types that narrow_size() refuses may not be
+// given to the others.
+bool narrow_size(DType dtype, DType stored, const Shape& shape, uint64_t* out);
+DType narrowest(DType dtype, Bytes elements);  // kUndefined: nothing narrower holds every value bit for bit
+void narrow(DType dtype, DType stored, Bytes elements, MutableBytes dst);
+void widen(DType dtype, DType stored, Bytes src, MutableBytes elements);
 
 // Strings: (n + 1) x LE8 offsets, the first 0, then the text.
 uint64_t encoded_strings_size(std::span<const std::string> strings);

@@ -21,6 +21,7 @@ namespace coffer::container {
 struct Item {
     Tensor tensor;
     Bytes blob;
+    DType stored = DType::kUndefined;  // codec::Encoding::kNarrow; else the tensor's own
     uint64_t offset = 0;
     uint64_t nbytes = 0;
 };
@@ -40,6 +41,7 @@ Result<EncodedManifest> encode_manifest(const graph::Model& model, const OpVersi
 struct TensorRecord {
     DType dtype = DType::kUndefined;
     codec::Encoding encoding = codec::Encoding::kPlain;
+    DType stored = DType::kUndefined;  // of Encoding::kNarrow
     codec::Coder coder = codec::Coder::kRaw;
     Shape shape;
     uint64_t offset = 0;
@@ -66,7 +68,8 @@ struct Manifest {
     std::vector<StateUse> state_uses;
     std::vector<std::byte> fingerprint;
     uint64_t payload_end = 0;
-    uint64_t extra_memory = 0;  // strings, lists and blobs that bind_payload() copies out of the payload
+    uint64_t decoded_bytes = 0;  // of tensors that are not plain; bind_payload() puts them in pages of their own
+    uint64_t extra_memory = 0;   // the same, and strings, lists and blobs that it copies out of the payload
 };
 
 // What HDR says and the manifest must agree with.
@@ -80,9 +83,9 @@ struct ManifestContext {
 };
 Result<Manifest> decode_manifest(Bytes plaintext, const ManifestContext& context);
 
-// Gives every tensor its bytes. `payload` is the whole plaintext and lives as long as `owner`. Checks what can
-// be seen only now: padding, booleans, strings.
-Status bind_payload(Manifest& manifest, MutableBytes payload, std::shared_ptr<const void> owner);
+// Gives every tensor its bytes. `payload` is the whole plaintext and lives as long as `owner`; what must be decoded
+// gets pages of its own with `page_flags`. Checks what can be seen only now: padding, booleans, strings.
+Status bind_payload(Manifest& manifest, MutableBytes payload, std::shared_ptr<const void> owner, unsigned page_flags);
 
 // round_up for sizes that shall show only coarsely (5.4).
 uint64_t padme(uint64_t size);

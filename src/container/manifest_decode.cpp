@@ -138,6 +138,7 @@ class Decoder {
         if (t.layout() != 0) return unsupported("weight layout ", t.layout());
         record.encoding = encoding->id;
         record.coder = coder->id;
+        record.stored = static_cast<DType>(t.stored());
         if (count(t.segments()) != 0) return manifest_invalid("tensor ", i, " has segments but no coder");
         if (t.quant()) return manifest_invalid("tensor ", i, " has quantization parameters but no such encoding");
 
@@ -162,6 +163,9 @@ class Decoder {
 
     Status size(const TensorRecord& t, const codec::EncodingRow& encoding, uint32_t i) {
         if (t.dtype == DType::kString) {
+            if (t.encoding != codec::Encoding::kPlain || t.stored != DType::kUndefined) {
+                return manifest_invalid("string tensor ", i, " with encoding ", static_cast<unsigned>(t.encoding));
+            }
             int64_t n = 0;
             uint64_t offsets = 0;
             const bool fits = t.shape.checked_elements(&n) && checked_add<uint64_t>(n, 1, &offsets) &&
@@ -172,10 +176,18 @@ class Decoder {
             return extra_memory(t.nbytes, 1);
         }
         uint64_t exact = 0;
-        if (!encoding.encoded_size(t.dtype, t.shape, &exact) || exact != t.nbytes) {
+        if (!encoding.encoded_size(t.dtype, t.stored, t.shape, &exact) || exact != t.nbytes) {
             return manifest_invalid("tensor ", i, " of ", t.dtype, " ", t.shape, " in ", t.nbytes, " bytes");
         }
-        return {};
+        if (t.encoding == codec::Encoding::kPlain) return {};
+        size_t decoded = 0;
+        uint64_t aligned = 0;
+        if (!checked_nbytes(t.shape, t.dtype, &decoded) ||
+            !checked_round_up<uint64_t>(decoded, kItemAlign, &aligned) ||
+            !checked_add(out_.decoded_bytes, aligned, &out_.decoded_bytes)) {
+            return manifest_invalid("sizes overflow");
+        }
+        return extra_memory(aligned, 1);
     }
 
     // Type and shape without bytes, until bind_payload().
@@ -384,8 +396,8 @@ class Decoder {
             return manifest_invalid("list tensor ", use.tensor, " is ", t.dtype, " ", t.shape);
         }
         out_.attr_uses.push_back(use);
-        COFFER_TRY(extra_memory(t.nbytes, 1));
-        const uint64_t each = dtype == DType::kString ? sizeof(std::string) : 0;
+        if (dtype == DType::kString) COFFER_TRY(extra_memory(t.nbytes, 1));
+        const uint64_t each = dtype == DType::kString ? sizeof(std::string) : dtype_bits(dtype) / 8;
         return extra_memory(static_cast<uint64_t>(t.shape[0]), each);
     }
 

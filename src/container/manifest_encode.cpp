@@ -19,6 +19,9 @@ using OffsetVector = Offset<flatbuffers::Vector<T>>;
 template <class T>
 using Tables = std::vector<Offset<T>>;
 
+// Below this an encoding saves less than the alignment of items may cost.
+constexpr size_t kWorthEncoding = 1024;
+
 template <class... Parts>
 Error cannot_write(const Parts&... parts) {
     return error(Code::kInvalidArgument, "cannot write the model: ", parts...);
@@ -124,7 +127,7 @@ class Encoder {
             end_ > kMaxPayload) {
             return over_limit("the model's data is over ", kMaxPayload, " bytes");
         }
-        items_.push_back({{}, {}, offset, nbytes});
+        items_.push_back({{}, {}, DType::kUndefined, offset, nbytes});
         return &items_.back();
     }
 
@@ -135,18 +138,25 @@ class Encoder {
             if (static_cast<uint64_t>(dim) > kMaxDim) return over_limit("tensor '", tensor_name, "': dim ", dim);
         }
         uint64_t nbytes = 0;
+        DType stored = DType::kUndefined;
+        if (t.dtype() != DType::kString && t.nbytes() >= kWorthEncoding)
+            stored = codec::narrowest(t.dtype(), t.bytes());
+        const auto encoding = stored == DType::kUndefined ? codec::Encoding::kPlain : codec::Encoding::kNarrow;
         if (t.dtype() == DType::kString) {
             nbytes = codec::encoded_strings_size(t.span<std::string>());
-        } else if (!codec::find_encoding(0)->encoded_size(t.dtype(), t.shape(), &nbytes)) {
+        } else if (!codec::find_encoding(static_cast<uint8_t>(encoding))
+                        ->encoded_size(t.dtype(), stored, t.shape(), &nbytes)) {
             return cannot_write("tensor '", tensor_name, "' of ", t.dtype(), " ", t.shape(), " has no size");
         }
         COFFER_TRY_ASSIGN(Item* const item, add_item(nbytes));
         item->tensor = t;
+        item->stored = stored;
         COFFER_TRY_ASSIGN(const auto label, name(tensor_name, "tensor name"));
         const std::vector<uint64_t> dims(t.shape().dims().begin(), t.shape().dims().end());
         const auto shape = b_.CreateVector(dims);
-        tensors_.push_back(
-            fb::CreateTensor(b_, label, static_cast<uint8_t>(t.dtype()), 0, 0, 0, shape, item->offset, nbytes));
+        tensors_.push_back(fb::CreateTensor(b_, label, static_cast<uint8_t>(t.dtype()),
+                                            static_cast<uint8_t>(encoding), 0, 0, shape, item->offset, nbytes, 0, 0,
+                                            static_cast<uint8_t>(stored)));
         return static_cast<uint32_t>(tensors_.size() - 1);
     }
 

@@ -213,7 +213,7 @@ Status Opening::step_16_finish() {
     if (options_.digests) {
         COFFER_TRY_ASSIGN(payload_sha256_, crypto::sha256(payload_->bytes()));
     }
-    COFFER_TRY(bind_payload(manifest_, payload_->bytes(), payload_));
+    COFFER_TRY(bind_payload(manifest_, payload_->bytes(), payload_, options_.page_flags));
     payload_->seal_memory();
     schedule_.reset();
     return {};

@@ -11,8 +11,8 @@
 namespace coffer::container {
 namespace {
 
-// The payload plaintext from front to back. Tensors are taken from where they lie; only a string tensor is
-// encoded, one at a time.
+// The payload plaintext from front to back. Plain tensors are taken from where they lie; others are encoded, one
+// at a time.
 class Plaintext {
  public:
     explicit Plaintext(const std::vector<Item>& items) : items_(items) {}
@@ -31,7 +31,7 @@ class Plaintext {
             }
             if (item.offset + item.nbytes > end) break;
             ++next_;
-            strings_.clear();
+            encoded_.clear();
         }
         position_ = end;
     }
@@ -39,18 +39,23 @@ class Plaintext {
  private:
     Bytes encoded(const Item& item) {
         if (!item.tensor.valid()) return item.blob;
-        if (item.tensor.dtype() != DType::kString) return item.tensor.bytes();
-        if (strings_.empty()) {
-            strings_.resize(item.nbytes);
-            codec::encode_strings(item.tensor.span<std::string>(), strings_);
+        const bool strings = item.tensor.dtype() == DType::kString;
+        if (!strings && item.stored == DType::kUndefined) return item.tensor.bytes();
+        if (encoded_.empty()) {
+            encoded_.resize(item.nbytes);
+            if (strings) {
+                codec::encode_strings(item.tensor.span<std::string>(), encoded_);
+            } else {
+                codec::narrow(item.tensor.dtype(), item.stored, item.tensor.bytes(), encoded_);
+            }
         }
-        return strings_;
+        return encoded_;
     }
 
     const std::vector<Item>& items_;
     size_t next_ = 0;
     uint64_t position_ = 0;
-    std::vector<std::byte> strings_;
+    std::vector<std::byte> encoded_;
 };
 
 // Calls `use(i, chunk)` for every chunk of the payload, in order, with one buffer.

@@ -117,7 +117,7 @@ TEST_CASE("the manifest agrees with the header") {
 
 TEST_CASE("places and sizes of tensors") {
     graph::Model m = small_model();
-    m.add_constant(m.graphs[0], "second", Tensor::create(DType::kDouble, Shape{1001}).value());
+    m.add_constant(m.graphs[0], "second", Tensor::create(DType::kComplex64, Shape{1001}).value());
     m.add_constant(m.graphs[0], "third", Tensor::create(DType::kInt16, Shape{2003}).value());
     const EncodedManifest encoded = encode_manifest(m, {}, {}).value();
     const ManifestContext context = context_of(m, encoded);
@@ -157,7 +157,7 @@ TEST_CASE("string tensors and booleans are checked when their bytes are there") 
         FileBytes changed = payload;
         changed[at] = std::byte{value};
         Manifest decoded = decode_manifest(encoded.plaintext, context).value();
-        Status bound = bind_payload(decoded, changed, nullptr);
+        Status bound = bind_payload(decoded, changed, nullptr, os::Pages::kPlain);
         return bound.ok() ? Detail::kNone : bound.error().detail();
     };
     CHECK(with(24, 'a') == Detail::kNone);
@@ -214,7 +214,7 @@ TEST_CASE("nothing that is authentic but damaged crashes the reader") {
         auto decoded = decode_manifest(bytes, context);
         if (!decoded.ok()) return;
         ++decoded_count;
-        (void)bind_payload(*decoded, payload, nullptr);
+        (void)bind_payload(*decoded, payload, nullptr, os::Pages::kPlain);
     };
     // Every bit, then random words that look like offsets, counts and ids.
     FileBytes bytes = encoded.plaintext;

@@ -520,18 +520,23 @@ def unique(values, what):
     invalid(len(set(values)) == len(values), f"{what} twice")
 
 
+# dtype: what it may be stored as in encoding 1
+NARROW = {1: (10, 16), 11: (1,), 6: (3, 2, 5, 4), 7: (3, 2, 5, 4, 6)}
+
+
 def check_tensor(t):
     check_name(t["name"], "a tensor")
     need(t["dtype"] in BITS, "unsupported", "dtype")
-    need(t["encoding"] == 0 and t["coder"] == 0 and t["layout"] == 0, "unsupported", "encoding, coder or layout")
+    need(t["encoding"] <= 1 and t["coder"] == 0 and t["layout"] == 0, "unsupported", "encoding, coder or layout")
     invalid(len(t["shape"]) <= 8 and all(dim <= 1 << 31 for dim in t["shape"]), "shape of a tensor")
     invalid(not t["segments"], "segments of a raw tensor")
     invalid(t["quant"] is None, "quant of a plain tensor")
+    invalid(t["stored"] in NARROW.get(t["dtype"], ()) if t["encoding"] == 1 else t["stored"] == 0, "stored type")
     elements = math.prod(t["shape"])
     if t["dtype"] == STRING:
         invalid(t["nbytes"] >= 8 * (elements + 1), "size of a string tensor")
     else:
-        invalid(t["nbytes"] == -(-elements * BITS[t["dtype"]] // 8), "size of a tensor")
+        invalid(t["nbytes"] == -(-elements * BITS[t["stored"] or t["dtype"]] // 8), "size of a tensor")
 
 
 def check_attr(attr, owner, m, used_graphs):
