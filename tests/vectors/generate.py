@@ -851,13 +851,18 @@ def manifest_rules():
     tensor("dtype_27", "element type 27", unsupported, dtype=27)
     tensor("dtype_wrong_size", "double in the bytes of float", dtype=11)
     tensor("encoding", "a reserved encoding", unsupported, encoding=2)
-    tensor("narrow", "int32 stored as int8", "success", index=3, dtype=6, encoding=1, stored=3)
-    tensor("narrow_pair", "uint8 stored as int8", index=3, encoding=1, stored=3)
-    tensor("narrow_wider", "int8 stored as int32", index=3, dtype=3, encoding=1, stored=6)
-    tensor("narrow_size", "an element more than the bytes hold", index=3, dtype=6, encoding=1, stored=3, shape=[71])
-    tensor("narrow_undefined", "encoding 1 without a stored type", index=3, dtype=6, encoding=1)
     tensor("narrow_strings", "text stored as int8", index=1, encoding=1, stored=3)
     tensor("stored_plain", "a stored type in encoding 0", index=3, stored=3)
+
+    def narrow(case, comment, expect=invalid, size=70, **fields):
+        rule(f"tensor_narrow{case}", comment, lambda m: m["tensors"][3].update({"encoding": 1, "stored": 3, **fields}), expect,
+             items=lambda i: i[:3] + [i[3][:size]] + i[4:])
+    narrow("", "int64 stored as int8", "success")
+    narrow("_pair", "int64 stored as float32", size=280, stored=1)
+    narrow("_same", "int64 stored as int64", size=560, stored=7)
+    narrow("_undefined", "encoding 1 without a stored type", size=560, stored=0)
+    narrow("_more", "a byte more than the shape has elements", size=71)
+    narrow("_less", "a byte less than the shape has elements", size=69)
     tensor("coder", "the reserved coder", unsupported, coder=1)
     tensor("layout", "a reserved layout", unsupported, layout=1)
     tensor("segments", "segments of a raw tensor", segments=[12])
