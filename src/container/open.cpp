@@ -15,7 +15,7 @@ Result<Opened> open(Source source, const trust::Policy& policy, const trust::Key
         &Opening::step_7_slots,       &Opening::step_8_licence,    &Opening::step_9_unwrap,
         &Opening::step_10_commitment, &Opening::step_11_manifest,  &Opening::step_12_validate,
         &Opening::step_13_table,      &Opening::step_14_memory,    &Opening::step_15_chunks,
-        &Opening::step_16_finish,
+        &Opening::step_16_finish,     &Opening::remember,
     };
     Opening opening(std::move(source), policy, &keyring, options);
     COFFER_TRY(opening.run(steps));
@@ -31,6 +31,19 @@ Result<Facts> verify(Source source, const trust::Policy& policy, const ParallelF
     OpenOptions options;
     options.parallel = parallel;
     Opening opening(std::move(source), policy, nullptr, options);
+    opening.stream_only();
+    COFFER_TRY(opening.run(steps));
+    return opening.facts();
+}
+
+Result<Facts> check_access(Source source, const trust::Policy& policy, const trust::Keyring& keyring) {
+    constexpr Opening::Step steps[] = {
+        &Opening::step_1_policy,     &Opening::step_2_source,      &Opening::step_3_header, &Opening::step_4_regions,
+        &Opening::step_5_signatures, &Opening::step_6_facts,       &Opening::step_7_slots,  &Opening::step_8_licence,
+        &Opening::step_9_unwrap,     &Opening::step_10_commitment,
+    };
+    const OpenOptions options;
+    Opening opening(std::move(source), policy, &keyring, options);
     opening.stream_only();
     COFFER_TRY(opening.run(steps));
     return opening.facts();

@@ -10,6 +10,7 @@
 #include "container/slots.hpp"
 #include "container/source.hpp"
 #include "trust/keyring.hpp"
+#include "trust/licence.hpp"
 #include "trust/policy.hpp"
 
 namespace coffer::container {
@@ -19,9 +20,11 @@ struct Facts {
     uint64_t file_size = 0;
     Header header;
     Digest content_id{};
-    std::vector<trust::KeyId> signers;  // trusted keys whose signatures verified
-    uint64_t generation = 0;            // of SLOTS; known once the file is open
-    bool by_grant = false;              // the key came from a grant
+    uint64_t generation = 0;                        // of SLOTS; known once the file is open
+    bool by_grant = false;                          // the key came from a grant
+    std::vector<trust::KeyId> signers;              // trusted keys whose signatures verified
+    std::shared_ptr<const trust::Licence> licence;  // that opened it, if the file demands one
+    bool licence_in_grace = false;                  // it ended; the grace runs
 };
 
 struct OpenOptions {
@@ -46,6 +49,9 @@ Result<Opened> open(Source source, const trust::Policy& policy, const trust::Key
 
 // Without a key: steps 1 to 6, the hash of MANIFEST, TABLE and every leaf.
 Result<Facts> verify(Source source, const trust::Policy& policy, const ParallelFor& parallel = {});
+
+// Whether these keys open the file under this policy: steps 1 to 10, nothing of the model.
+Result<Facts> check_access(Source source, const trust::Policy& policy, const trust::Keyring& keyring);
 
 // Facts for display, none of them verified. Needs neither policy nor keys and does no expensive work.
 struct UnverifiedSignature {

@@ -6,6 +6,8 @@
 #include "container/errors.hpp"
 #include "container/grant.hpp"
 #include "container/keys.hpp"
+#include "container/licence.hpp"
+#include "trust/bundle.hpp"
 
 namespace coffer::container {
 
@@ -14,9 +16,16 @@ Status Opening::run(std::span<const Step> steps) {
     return {};
 }
 
-// The policy is complete before anything of the file is looked at.
+// The policy is complete before anything of the file is looked at, with what it remembers.
 Status Opening::step_1_policy() {
-    return policy_.check();
+    COFFER_TRY(policy_.check());
+    clock_ = static_cast<uint64_t>(std::max<int64_t>(policy_.current_time(), 0));
+    now_ = clock_;
+    if (!policy_.state) return {};
+    COFFER_TRY_ASSIGN(state_, trust::load_state(*policy_.state));
+    if (policy_.bundle) COFFER_TRY(state_->adopt(*policy_.bundle));
+    now_ = std::max(now_, state_->latest_time());
+    return {};
 }
 
 Status Opening::step_2_source() {
@@ -61,14 +70,21 @@ Status Opening::step_5_signatures() {
     COFFER_TRY_ASSIGN(facts_.content_id, crypto::sha256(hdr()));
     auto entries = parse_signatures(Bytes(head_).subspan(kSigsOffset), /*padded=*/true);
     if (!entries.ok()) return not_authentic(Detail::kSignature);
+    size_t revoked = 0;
     for (const SignatureEntry& entry : *entries) {
         const trust::Signer* signer = policy_.find_signer(entry.key_id);
         if (!signer || entry.alg != static_cast<uint16_t>(signer->alg)) continue;
         COFFER_TRY(authentic_or(signer->verify(trust::kHeaderLabel, facts_.content_id, entry.signature),
                                 Detail::kSignature));
+        revoked += signer->state == trust::KeyState::kRevoked;
+        if (!signer->counts(facts_.header.created)) continue;
         facts_.signers.push_back(entry.key_id);  // distinct: parse_signatures refuses a key that signs twice
     }
-    if (facts_.signers.size() >= std::max(policy_.threshold, 1u) || policy_.allow_unsigned) return {};
+    const size_t needed = std::max(policy_.threshold, 1u);
+    if (facts_.signers.size() >= needed || policy_.allow_unsigned) return {};
+    if (facts_.signers.size() + revoked >= needed) {
+        return refused(Detail::kRevoked, "the key that signed the file was revoked");
+    }
     return not_authentic(entries->empty() ? Detail::kSignature : Detail::kUntrusted);
 }
 
@@ -80,15 +96,34 @@ Status Opening::step_6_facts() {
     if (policy_.model && *policy_.model != h.model_id) {
         return refused(Detail::kWrongModel, "the file holds another model than '", policy_.model_name, "'");
     }
-    if (h.model_version < policy_.min_version) {
-        return refused(Detail::kRollback, "model version ", h.model_version, " is below ", policy_.min_version);
+    const uint64_t least = policy_.min_version_of(h.model_id);
+    if (h.model_version < least) {
+        return refused(Detail::kRollback, "model version ", h.model_version, " is below ", least);
     }
-    const auto now = static_cast<uint64_t>(std::max<int64_t>(policy_.current_time(), 0));
-    if (h.not_after != 0 && now > h.not_after) {
-        return refused(Detail::kExpired, "the file expired at ", h.not_after, ", it is now ", now);
+    if (state_ && h.model_version < state_->version(h.model_id)) {
+        return refused(Detail::kRollback, "model version ", h.model_version, " is below ",
+                       state_->version(h.model_id), ", which was seen before");
     }
+    if (h.not_after != 0) COFFER_TRY(check_clock(0));
+    if (h.not_after != 0 && now_ > h.not_after) {
+        return refused(Detail::kExpired, "the file expired at ", h.not_after, ", it is now ", now_);
+    }
+    COFFER_TRY(bundle_in_force());
     if (policy_.is_revoked(facts_.content_id)) return refused(Detail::kRevoked, "the file was revoked");
     return {};
+}
+
+Status Opening::check_clock(uint64_t slack) const {
+    return state_ ? state_->check_clock(clock_, slack) : Status();
+}
+
+// A bundle that expired says nothing of what was withdrawn since: only files that were opened before go on.
+Status Opening::bundle_in_force() const {
+    if (!policy_.bundle || policy_.bundle->expires == 0) return {};
+    COFFER_TRY(check_clock(0));
+    if (now_ <= policy_.bundle->expires || (state_ && state_->knows(facts_.content_id))) return {};
+    return refused(Detail::kExpired, "the trust bundle expired at ", policy_.bundle->expires, ", it is now ", now_,
+                   ", and the file was not opened before");
 }
 
 Status Opening::step_7_slots() {
@@ -106,15 +141,46 @@ Status Opening::step_7_slots() {
 }
 
 Status Opening::step_8_licence() {
-    if (facts_.header.has(kLicenceRequired)) return unsupported("the file needs a licence");
-    return {};
+    if (!facts_.header.has(kLicenceRequired)) return {};
+    COFFER_TRY_ASSIGN(licences_, accept_licences(facts_.header, *keyring_, policy_, now_));
+    uint64_t slack = 0;
+    bool dated = false;
+    for (const trust::Licence& licence : licences_) {
+        dated = dated || licence.claims.not_before != 0 || licence.claims.not_after != 0;
+        slack = std::max(slack, licence.claims.grace);
+    }
+    return dated ? check_clock(slack) : Status();
 }
 
 Status Opening::step_9_unwrap() {
+    if (facts_.header.has(kLicenceRequired)) return unwrap_licensed();
+    return unwrap_with(*keyring_, policy_);
+}
+
+// No key of the ring opens such a file by itself: only a product key out of a licence, in a slot of kind 1.
+Status Opening::unwrap_licensed() {
+    trust::Policy only_raw = policy_;
+    only_raw.slot_kinds = {static_cast<uint16_t>(trust::SlotKind::kRaw)};
+    Error reason = not_authentic(Detail::kNoRecipient);
+    for (trust::Licence& licence : licences_) {
+        auto products = product_keys(licence, facts_.header, *keyring_, policy_);
+        Status status = products.ok() ? unwrap_with(*products, only_raw) : Status(std::move(products).error());
+        if (status.ok()) {
+            facts_.licence_in_grace = trust::in_grace(licence.claims, now_);
+            facts_.licence = std::make_shared<const trust::Licence>(std::move(licence));
+            return {};
+        }
+        if (status.error().code() != Code::kAuth) return status;
+        reason = std::move(status).error();
+    }
+    return reason;
+}
+
+Status Opening::unwrap_with(const trust::Keyring& keyring, const trust::Policy& policy) {
     std::vector<const Slots*> blocks;
     for (const Slots& grant : grants_) blocks.push_back(&grant);
     blocks.push_back(&slots_);
-    COFFER_TRY_ASSIGN(Unwrapped unwrapped, unwrap(blocks, facts_.header, *keyring_, policy_));
+    COFFER_TRY_ASSIGN(Unwrapped unwrapped, unwrap(blocks, facts_.header, keyring, policy));
     dek_ = std::move(unwrapped.dek);
     slot_kind_ = unwrapped.kind;
     if (unwrapped.block != &slots_) used_grant_ = unwrapped.block;
@@ -135,10 +201,10 @@ Status Opening::step_10_commitment() {
     }
     facts_.generation = slots_.generation;
     facts_.by_grant = used_grant_ != nullptr;
-    const uint64_t least = policy_.min_generation ? policy_.min_generation(facts_.content_id) : 0;
-    if (facts_.generation < least) {
+    const uint64_t seen = state_ ? state_->generation(facts_.content_id) : 0;
+    if (facts_.generation < seen) {
         return refused(Detail::kRollback, "the recipients are of generation ", facts_.generation,
-                       ", the file was seen with ", least);
+                       ", the file was seen with ", seen);
     }
     return {};
 }
@@ -217,6 +283,18 @@ Status Opening::step_16_finish() {
     payload_->seal_memory();
     schedule_.reset();
     return {};
+}
+
+// Only what a trusted signer vouched for is remembered: else anybody's file could raise the version.
+Status Opening::remember() {
+    if (!policy_.state || facts_.signers.empty()) return {};
+    const trust::State::Seen seen{facts_.header.model_id, facts_.header.model_version, facts_.content_id,
+                                  slots_.generation};
+    return trust::update_state(*policy_.state, [&](trust::State& state) -> Status {
+        if (policy_.bundle) COFFER_TRY(state.adopt(*policy_.bundle));
+        state.see_time(clock_);
+        return state.see(seen);
+    });
 }
 
 Status Opening::all_leaves() {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include "container/open.hpp"
+#include "trust/licence.hpp"
+#include "trust/state.hpp"
 
 namespace coffer::container {
 
@@ -31,6 +33,9 @@ class Opening {
     Status step_15_chunks();
     Status step_16_finish();
 
+    // After 16: what the policy's store shall know at the next open.
+    Status remember();
+
     // The payload will not be kept in memory, so it does not count as such.
     void stream_only() { streaming_ = true; }
     // Instead of 9, for who knows the file key.
@@ -53,6 +58,10 @@ class Opening {
 
  private:
     Result<Digest> manifest_digest() const;
+    Status check_clock(uint64_t slack) const;
+    Status bundle_in_force() const;
+    Status unwrap_licensed();
+    Status unwrap_with(const trust::Keyring& keyring, const trust::Policy& policy);
 
     Source source_;
     const trust::Policy& policy_;
@@ -66,6 +75,10 @@ class Opening {
     Slots slots_;
     std::vector<Slots> grants_;  // of the keyring, for this file
     const Slots* used_grant_ = nullptr;
+    std::optional<trust::State> state_;
+    uint64_t clock_ = 0;  // what the clock says
+    uint64_t now_ = 0;    // that, or the latest time seen before
+    std::vector<trust::Licence> licences_;
     uint16_t slot_kind_ = 0;
     crypto::SecretBytes dek_;
     std::unique_ptr<Schedule> schedule_;

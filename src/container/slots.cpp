@@ -74,15 +74,13 @@ Result<Slots> parse_slots(Bytes region, const trust::Caps& caps) {
 
 Status check_slots_signature(const Slots& slots, const trust::Policy& policy) {
     COFFER_TRY_ASSIGN(const Digest digest, crypto::sha256({slots.before_mac, slots.mac}));
-    bool trusted = false;
-    for (const SignatureEntry& entry : slots.signatures) {
-        const trust::Signer* distributor = policy.find_distributor(entry.key_id);
-        if (!distributor || entry.alg != static_cast<uint16_t>(distributor->alg)) continue;
-        COFFER_TRY(
-            authentic_or(distributor->verify(trust::kSlotsLabel, digest, entry.signature), Detail::kSignature));
-        trusted = true;
-    }
-    return trusted ? Status() : not_authentic(Detail::kSignature);
+    auto signers = trust::verify_signatures(slots.signatures, policy.distributors, trust::kSlotsLabel, digest);
+    if (!signers.ok()) return authentic_or(std::move(signers).error(), Detail::kSignature);
+    // Recipients have no date, so a distributor's limits of time say nothing about them.
+    const auto trusted =
+        std::ranges::count_if(*signers, [](const trust::Signer* s) { return s->state != trust::KeyState::kRevoked; });
+    const bool enough = static_cast<size_t>(trusted) >= std::max(policy.distributor_threshold, 1u);
+    return enough ? Status() : not_authentic(Detail::kSignature);
 }
 
 Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature) {
@@ -92,6 +90,10 @@ Status check_slot_rules(const Slots& slots, const Header& header, bool has_trust
     const bool only_clear = clear == 1 && slots.slots.size() == 1;
     if (header.has(kUnprotected) ? !only_clear : clear != 0) {
         return format_error("a key in clear and the unprotected flag go together");
+    }
+    const auto not_raw = [](const Slot& slot) { return slot.kind != kRawSlot.kind; };
+    if (header.has(kLicenceRequired) && std::ranges::any_of(slots.slots, not_raw)) {
+        return format_error("a file that demands a licence has recipients that are not product keys");
     }
     const auto passwords = with_kind(kScryptSlot.kind);
     if (passwords > 1) return format_error(passwords, " password recipients");

@@ -75,6 +75,12 @@ Status check_options(const graph::Model& model, const WriteOptions& o) {
     const auto bad = [](const char* why) { return error(Code::kInvalidArgument, why); };
     if (o.unprotected && !o.recipients.empty()) return bad("an unprotected file has no recipients");
     if (!o.unprotected && o.recipients.empty()) return bad("no recipient: nobody could open the file");
+    if (o.require_licence && (o.unprotected || std::ranges::any_of(o.recipients, [](const Recipient& r) {
+                                  return r.kind != static_cast<uint16_t>(trust::SlotKind::kRaw);
+                              }))) {
+        return bad("a file that demands a licence is encrypted to product keys (raw) alone");
+    }
+    if (o.require_licence && model.name.empty()) return bad("a model under licence needs a name");
     if (o.recipients.size() > kMaxSlots) return bad("more than 1,024 recipients");
     if (o.signers.size() > kMaxSignatures) return bad("more than 8 signers");
     if (o.distributors.size() > kMaxSignatures) return bad("more than 8 distributors");
@@ -109,6 +115,7 @@ class Packing {
         header_.suite = static_cast<uint16_t>(options_.suite);
         if (options_.unprotected) header_.incompat |= kUnprotected;
         if (!options_.distributors.empty()) header_.incompat |= kSlotsSigned;
+        if (options_.require_licence) header_.incompat |= kLicenceRequired;
         header_.payload_len = options_.pad_payload ? padme(manifest_.payload_end) : manifest_.payload_end;
         header_.chunk_log2 = header_.payload_len > kLargePayload ? kLargeChunkLog2 : kDefaultChunkLog2;
         if (options_.chunk_log2 != 0) header_.chunk_log2 = options_.chunk_log2;

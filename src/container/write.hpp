@@ -17,8 +17,9 @@ struct WriteOptions {
     std::vector<Recipient> recipients;              // none when unprotected
     std::vector<const trust::SigningKey*> signers;  // need a model name
     std::vector<const trust::SigningKey*>
-        distributors;          // sign the recipients; then every later change must be signed
-    bool unprotected = false;  // the file key stands in clear
+        distributors;              // sign the recipients; then every later change must be signed
+    bool unprotected = false;      // the file key stands in clear
+    bool require_licence = false;  // recipients are product keys (raw), reached through licences
     crypto::Suite suite = crypto::Suite::kAes256Gcm;
     uint8_t chunk_log2 = 0;    // 0: by size
     uint64_t created = 0;      // Unix seconds; SOURCE_DATE_EPOCH is the caller's business

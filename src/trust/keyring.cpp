@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/age.hpp"
+#include "trust/licence.hpp"
 #include "trust/lines.hpp"
 
 namespace coffer::trust {
@@ -59,6 +60,12 @@ void Keyring::set_password_source(PasswordSource source) {
 
 void Keyring::add_provider(KeyProvider provider) {
     if (provider) providers_.push_back(std::move(provider));
+}
+
+Status Keyring::add_licence(std::vector<std::byte> file) {
+    COFFER_TRY(parse_licence(file, Caps{}));
+    licences_.push_back(std::move(file));
+    return {};
 }
 
 Result<crypto::SecretBytes> Keyring::password() const {

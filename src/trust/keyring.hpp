@@ -51,11 +51,14 @@ class Keyring {
     void add_provider(KeyProvider provider);
     // A grant (format.md 5.7.5): not a key, but a slot that one of the keys opens, kept outside the file.
     void add_grant(std::vector<std::byte> grant) { grants_.push_back(std::move(grant)); }
+    // A licence (format.md 5.8): wraps product keys for one of the keys here. Only its form is checked.
+    Status add_licence(std::vector<std::byte> file);
 
     const std::vector<RawKey>& raw_keys() const { return raw_keys_; }
     const std::vector<crypto::X25519Identity>& identities() const { return identities_; }
     const std::vector<KeyProvider>& providers() const { return providers_; }
     const std::vector<std::vector<std::byte>>& grants() const { return grants_; }
+    const std::vector<std::vector<std::byte>>& licences() const { return licences_; }
     bool has_password() const { return !password_.empty() || password_source_ != nullptr; }
     Result<crypto::SecretBytes> password() const;
     bool empty() const { return raw_keys_.empty() && identities_.empty() && providers_.empty() && !has_password(); }
@@ -65,6 +68,7 @@ class Keyring {
     std::vector<crypto::X25519Identity> identities_;
     std::vector<KeyProvider> providers_;
     std::vector<std::vector<std::byte>> grants_;
+    std::vector<std::vector<std::byte>> licences_;
     crypto::SecretBytes password_;
     PasswordSource password_source_;
 };

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "coffer/base/os.hpp"
+#include "trust/bundle.hpp"
 
 namespace coffer::trust {
 
@@ -14,7 +15,8 @@ struct Role {
     const char* name;
     std::vector<Signer> Policy::*keys;
 };
-constexpr Role kRoles[] = {{"publisher", &Policy::signers}, {"distributor", &Policy::distributors}};
+constexpr Role kRoles[] = {
+    {"publisher", &Policy::signers}, {"distributor", &Policy::distributors}, {"licensor", &Policy::licensors}};
 
 const Signer* find(const std::vector<Signer>& keys, const KeyId& id) {
     const auto found = std::ranges::find(keys, id, &Signer::id);
@@ -24,6 +26,9 @@ const Signer* find(const std::vector<Signer>& keys, const KeyId& id) {
 Status add_key(Policy& policy, std::vector<Signer> Policy::*keys, const Signer& key) {
     // A Signer may be filled by hand: check it again rather than trust one that could verify anything.
     COFFER_TRY_ASSIGN(const Signer checked, Signer::from_public(key.public_key));
+    if (policy.bundle) {
+        return error(Code::kInvalidArgument, "the keys of this policy come from a trust bundle, not from the caller");
+    }
     for (const Role& role : kRoles) {
         if (role.keys != keys && find(policy.*role.keys, checked.id)) {
             return error(Code::kInvalidArgument, "the key is already trusted as a ", role.name,
@@ -35,13 +40,6 @@ Status add_key(Policy& policy, std::vector<Signer> Policy::*keys, const Signer& 
 }
 
 }  // namespace
-
-Result<ModelId> model_id(std::string_view name) {
-    COFFER_TRY_ASSIGN(const crypto::Hash hash, crypto::sha256({as_bytes("coffer/v1/model"), as_bytes(name)}));
-    ModelId id;
-    std::copy_n(hash.begin(), id.size(), id.begin());
-    return id;
-}
 
 const char* slot_kind_name(uint16_t kind) {
     switch (static_cast<SlotKind>(kind)) {
@@ -75,6 +73,34 @@ Status Policy::add_distributor_pem(std::string_view pem) {
     return add_distributor(distributor);
 }
 
+Status Policy::add_licensor(const Signer& licensor) {
+    return add_key(*this, &Policy::licensors, licensor);
+}
+
+Status Policy::add_licensor_pem(std::string_view pem) {
+    COFFER_TRY_ASSIGN(const Signer licensor, Signer::from_pem(pem));
+    return add_licensor(licensor);
+}
+
+Status Policy::follow(std::shared_ptr<const Bundle> next) {
+    for (const Role& role : kRoles) {
+        if (!bundle && !(this->*role.keys).empty()) {
+            return error(Code::kInvalidArgument, "the policy trusts a ", role.name,
+                         " of the caller's already; keys come from a trust bundle or from the caller, not from both");
+        }
+    }
+    signers = next->signers(KeyRole::kPublisher);
+    threshold = std::max(next->threshold(KeyRole::kPublisher), 1u);
+    distributors = next->signers(KeyRole::kDistributor);
+    distributor_threshold = std::max(next->threshold(KeyRole::kDistributor), 1u);
+    licensors = next->signers(KeyRole::kLicensor);
+    licensor_threshold = std::max(next->threshold(KeyRole::kLicensor), 1u);
+    revoked_files = next->revoked_files;
+    revoked_licences = next->revoked_licences;
+    bundle = std::move(next);
+    return {};
+}
+
 Status Policy::expect_model(std::string_view name) {
     if (name.empty()) return error(Code::kInvalidArgument, "the expected model name is empty");
     COFFER_TRY_ASSIGN(model, model_id(name));
@@ -102,6 +128,10 @@ bool Policy::allows_slot(uint16_t kind) const {
 
 bool Policy::is_revoked(const crypto::Hash& content_id) const {
     return std::ranges::find(revoked_files, content_id) != revoked_files.end();
+}
+
+uint64_t Policy::min_version_of(const ModelId& id) const {
+    return std::max(min_version, bundle ? bundle->min_version(id) : 0);
 }
 
 int64_t Policy::current_time() const {

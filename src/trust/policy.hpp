@@ -2,20 +2,17 @@
 // closed: without a trusted signer nothing opens (format.md 5.5 step 1, 5.13).
 #pragma once
 
-#include <array>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "crypto/aead.hpp"
+#include "trust/ids.hpp"
 #include "trust/signer.hpp"
 
 namespace coffer::trust {
-
-using ModelId = std::array<std::byte, 16>;
-// SHA-256("coffer/v1/model" || name)[0..16] (format.md 9.5).
-Result<ModelId> model_id(std::string_view name);
 
 enum class SlotKind : uint16_t {
     kClear = 0,  // the file key itself; only in unprotected files
@@ -55,19 +52,34 @@ struct Caps {
     uint64_t max_memory = 0;
 };
 
+struct Bundle;
+struct StateStore;
+
 struct Policy {
     std::vector<Signer> signers;  // publishers: distinct; see add_signer
     unsigned threshold = 1;       // how many distinct trusted signers a file needs
-    // Who may say who the recipients are. One of them must have signed SLOTS where the file asks for it.
+    // Who may say who the recipients are. So many of them must have signed SLOTS where the file asks for it.
     std::vector<Signer> distributors;
+    unsigned distributor_threshold = 1;
 
     std::optional<ModelId> model;  // the only model accepted; see expect_model
     std::string model_name;        // its name, for messages
     uint64_t min_version = 0;
     std::vector<crypto::Hash> revoked_files;  // content ids
-    // The lowest generation of SLOTS accepted for a file: what a store of files seen remembers, so that nobody
-    // puts back recipients that were removed. Empty: any.
-    std::function<uint64_t(const crypto::Hash& content_id)> min_generation;
+
+    // Licences (format.md 5.8): whose count, for what product if that matters, and on which host this is: values
+    // known beforehand, and one who is asked for the others.
+    std::vector<Signer> licensors;
+    unsigned licensor_threshold = 1;
+    std::vector<LicenceId> revoked_licences;
+    std::string product;                                           // empty: any
+    std::vector<std::pair<std::string, std::string>> host_values;  // kind, value
+    std::function<std::optional<std::string>(const std::string& kind)> host_value;
+
+    // Where the keys, minimum versions and revocations above come from, if not from the caller; see follow().
+    std::shared_ptr<const Bundle> bundle;
+    // What was seen before. Without it nothing is remembered.
+    std::shared_ptr<const StateStore> state;
 
     bool allow_unsigned = false;
     bool allow_unprotected = false;
@@ -86,6 +98,11 @@ struct Policy {
     Status add_signer_pem(std::string_view pem);
     Status add_distributor(const Signer& distributor);
     Status add_distributor_pem(std::string_view pem);
+    Status add_licensor(const Signer& licensor);
+    Status add_licensor_pem(std::string_view pem);
+    // Takes keys, thresholds, minimum versions and revocations from a trust bundle, in place of those of the bundle
+    // before. Refused when the caller gave keys of his own.
+    Status follow(std::shared_ptr<const Bundle> bundle);
     Status expect_model(std::string_view name);
 
     const Signer* find_signer(const KeyId& id) const;
@@ -93,6 +110,7 @@ struct Policy {
     bool allows(crypto::Suite suite) const;
     bool allows_slot(uint16_t kind) const;
     bool is_revoked(const crypto::Hash& content_id) const;
+    uint64_t min_version_of(const ModelId& id) const;
     int64_t current_time() const;
     uint64_t memory_bytes() const;
 

@@ -43,6 +43,19 @@ Result<std::vector<SignatureEntry>> parse_signatures(Bytes bytes, bool padded) {
     return entries;
 }
 
+Result<std::vector<const Signer*>> verify_signatures(std::span<const SignatureEntry> entries,
+                                                     std::span<const Signer> trusted, std::string_view label,
+                                                     const crypto::Hash& digest) {
+    std::vector<const Signer*> out;
+    for (const SignatureEntry& entry : entries) {
+        const auto signer = std::ranges::find(trusted, entry.key_id, &Signer::id);
+        if (signer == trusted.end() || entry.alg != static_cast<uint16_t>(signer->alg)) continue;
+        COFFER_TRY(signer->verify(label, digest, entry.signature));
+        out.push_back(&*signer);  // distinct: parse_signatures refuses a key that signs twice
+    }
+    return out;
+}
+
 std::vector<std::byte> encode_signature(const Signer& signer, Bytes signature) {
     Writer w;
     w.u16(static_cast<uint16_t>(signer.alg));

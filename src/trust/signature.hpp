@@ -2,6 +2,7 @@
 // trust bundle. Parsing says nothing about whether an entry is genuine.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "trust/signer.hpp"
@@ -21,5 +22,11 @@ struct SignatureEntry {
 // fill the bytes.
 Result<std::vector<SignatureEntry>> parse_signatures(Bytes bytes, bool padded);
 std::vector<std::byte> encode_signature(const Signer& signer, Bytes signature);
+
+// Those of `trusted` that signed `digest` under `label`. Entries of other keys and algorithms are passed over; a
+// wrong signature of a trusted key is Code::kAuth.
+Result<std::vector<const Signer*>> verify_signatures(std::span<const SignatureEntry> entries,
+                                                     std::span<const Signer> trusted, std::string_view label,
+                                                     const crypto::Hash& digest);
 
 }  // namespace coffer::trust

@@ -40,6 +40,12 @@ Result<Signer> Signer::from_pem(std::string_view pem) {
     return from_public(key);
 }
 
+bool Signer::counts(uint64_t created) const {
+    if (state == KeyState::kRevoked) return false;
+    if (not_before == 0 && not_after == 0) return true;
+    return created != 0 && created >= not_before && (not_after == 0 || created <= not_after);
+}
+
 Status Signer::verify(std::string_view label, const crypto::Hash& digest, Bytes signature) const {
     return crypto::ed25519_verify(public_key, sign_message(label, alg, id, digest), signature);
 }

@@ -17,13 +17,21 @@ using KeyId = crypto::Hash;
 // SHA-256("coffer/v1/keyid" || LE2(alg) || public key).
 Result<KeyId> key_id(SignatureAlg alg, Bytes public_key);
 
+// What a trust bundle says of a key; a key trusted directly is active, without limits of time.
+enum class KeyState : uint8_t { kActive = 0, kVerifyOnly = 1, kRevoked = 2 };
+
 struct Signer {
     SignatureAlg alg = SignatureAlg::kEd25519;
     crypto::Ed25519Public public_key{};
     KeyId id{};
+    KeyState state = KeyState::kActive;
+    uint64_t not_before = 0, not_after = 0;  // of what it signed; 0: no limit
 
     static Result<Signer> from_public(const crypto::Ed25519Public& key);  // refuses keys no one may trust
     static Result<Signer> from_pem(std::string_view pem);
+
+    // Whether a signature over something created at this time counts; 0, "not known", only without limits.
+    bool counts(uint64_t created) const;
 
     // Verifies `signature` over sign_message(label, alg, id, digest).
     Status verify(std::string_view label, const crypto::Hash& digest, Bytes signature) const;

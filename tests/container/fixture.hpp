@@ -1,6 +1,7 @@
 // Models, keys and files for the container tests. Files live in memory unless a test is about the disk.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include "container/errors.hpp"
 #include "container/open.hpp"
 #include "container/write.hpp"
+#include "trust/state.hpp"
 
 namespace coffer::container::test {
 
@@ -139,6 +141,24 @@ inline Detail open_class(const FileBytes& file, const trust::Policy& policy, con
     if (e.code() == Code::kAuth) CHECK(e.message() == kNotAuthentic);
     return e.detail();
 }
+
+// A trust::StateStore in memory. Must outlive the policies that use it.
+struct MemoryStore {
+    std::optional<FileBytes> bytes;
+    int stores = 0;
+
+    std::shared_ptr<const trust::StateStore> state() {
+        trust::StateStore store;
+        store.load = [this]() -> Result<std::optional<FileBytes>> { return bytes; };
+        store.store = [this](Bytes expected, Bytes data) -> Result<bool> {
+            if (!std::ranges::equal(bytes ? Bytes(*bytes) : Bytes(), expected)) return false;
+            ++stores;
+            bytes.emplace(data.begin(), data.end());
+            return true;
+        };
+        return std::make_shared<const trust::StateStore>(std::move(store));
+    }
+};
 
 bool same(const Tensor& a, const Tensor& b);
 void require_same(const graph::Model& a, const graph::Model& b);

@@ -233,7 +233,7 @@ TEST_CASE("features that this reader does not have") {
     // Signed by us, so that the refusal is about the feature and not about a changed byte.
     const FileBytes file = plain_file();
     for (const auto& [bit, expected] : {std::pair{kSlotsSigned, Detail::kSignature},
-                                        {kLicenceRequired, Detail::kUnsupported},
+                                        {kLicenceRequired, Detail::kFormat},
                                         {kPostQuantumOnly, Detail::kFormat}}) {
         Header h = inspect(Source::memory(file))->header;
         h.incompat |= bit;
