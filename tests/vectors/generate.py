@@ -536,7 +536,7 @@ def slots():
     vector("unsigned_content_id_fixed", "unwrap", "HDR changed and content_id of SLOTS made to fit", base(signers=[]), verify="success",
            extra=["allow: unsigned"], patch=lambda d: _fix_content_id(flip(OFFSETS["created"])(d)))
     vector("stripped", "signature", "signatures taken off", base(), patch=put(512, bytes(3584)))
-    vector("licence_required", "unsupported", "a licence is required", base(incompat=4), verify="success")
+    vector("licence_required", "licence", "a licence is required, and the reader has none", base(incompat=4), verify="success")
 
 
 def le4(number):

@@ -761,7 +761,7 @@ def open_file(data, policy, keys):
     check_facts(h, policy)
     region = data[h["body_len"]:]
     slots, mac_at = parse_slots(region, h, policy, signed)
-    need(not h["incompat"] & LICENCE_REQUIRED, "unsupported", "licence")
+    need(not h["incompat"] & LICENCE_REQUIRED, "licence", "a licence is needed, and this reader takes none")
     dek = unwrap(slots, h, keys, policy)
     file_keys = FileKeys(dek, h["suite"], h["salt"], h["file_id"])
     need(file_keys.commit == h["key_commit"], "commitment", "key_commit")
