@@ -189,6 +189,15 @@ COFFER_API coffer_status coffer_keyring_add_grant(coffer_keyring* keyring, const
 COFFER_API coffer_status coffer_keyring_add_grant_file(coffer_keyring* keyring, const char* path,
                                                        coffer_error* error) COFFER_NOEXCEPT;
 
+/* A licence (`model-pack licence issue`): product keys wrapped for a key of this ring, for models that demand a licence
+ * (pack --require-licence). The bytes are copied; only their form is checked here (COFFER_FORMAT), the licensor's
+ * signature and the terms when a model is opened. Several may be added: the first that permits the model is used.
+ * Since 0.1. */
+COFFER_API coffer_status coffer_keyring_add_licence(coffer_keyring* keyring, const void* licence, size_t size,
+                                                    coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_keyring_add_licence_file(coffer_keyring* keyring, const char* path,
+                                                         coffer_error* error) COFFER_NOEXCEPT;
+
 /* ---- policy -------------------------------------------------------------------------------------------- */
 
 typedef struct coffer_policy coffer_policy;
@@ -240,6 +249,77 @@ COFFER_API coffer_status coffer_policy_allow_unsigned(coffer_policy* policy, int
 /* Names of internal nodes and tensors in errors and profiles. Default 0: only inputs and outputs are named. */
 COFFER_API coffer_status coffer_policy_set_debug_names(coffer_policy* policy, int show,
                                                        coffer_error* error) COFFER_NOEXCEPT;
+
+/* The clock that decides on expiry, in seconds since 1970. Default: the system's. NULL puts that back. Must be
+ * thread-safe when models are opened by several threads. Since 0.1. */
+typedef int64_t (*coffer_clock)(void* user);
+COFFER_API coffer_status coffer_policy_set_clock(coffer_policy* policy, coffer_clock clock, void* user,
+                                                 coffer_error* error) COFFER_NOEXCEPT;
+
+/* ---- licences: docs/licences.md ------------------------------------------------------------------------ */
+
+/* Trusts a licensor: whose licences count, an Ed25519 public key as SPKI PEM. A key has one role: one that is trusted as
+ * a signer or distributor is refused (COFFER_INVALID_ARGUMENT). Since 0.1. */
+COFFER_API coffer_status coffer_policy_add_licensor_pem(coffer_policy* policy, const char* pem, size_t size,
+                                                        coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_policy_add_licensor_file(coffer_policy* policy, const char* path,
+                                                         coffer_error* error) COFFER_NOEXCEPT;
+/* Only licences for this product count. Default, and with "": any. Since 0.1. */
+COFFER_API coffer_status coffer_policy_set_product(coffer_policy* policy, const char* product,
+                                                   coffer_error* error) COFFER_NOEXCEPT;
+/* A value of this host ("machine-id", "0123...") for licences that are bound to one. The library looks none up itself.
+ * Since 0.1. */
+COFFER_API coffer_status coffer_policy_add_host_value(coffer_policy* policy, const char* kind, const char* value,
+                                                      coffer_error* error) COFFER_NOEXCEPT;
+/* Asked for kinds that were not added: writes the value into `value` (NUL-terminated, `capacity` bytes with the NUL) and
+ * returns 1, or returns 0: this host has none. Called while a model is opened, by the thread that opens it. NULL
+ * takes it away. Since 0.1. */
+typedef int (*coffer_host_value)(void* user, const char* kind, char* value, size_t capacity);
+COFFER_API coffer_status coffer_policy_set_host_callback(coffer_policy* policy, coffer_host_value callback, void* user,
+                                                         coffer_error* error) COFFER_NOEXCEPT;
+
+/* ---- trust bundles ------------------------------------------------------------------------------------- */
+
+/* Takes signers, distributors, licensors, their thresholds, minimum versions and revocations from a trust bundle
+ * (`model-pack trust`), the anchor: that it is the right one is the caller's word, so it belongs into the application or
+ * beside it. Refused (COFFER_INVALID_ARGUMENT) when the policy has keys of the caller's already; none can be added
+ * afterwards. COFFER_AUTH when its own roots did not sign it. The bytes are copied. Since 0.1. */
+COFFER_API coffer_status coffer_policy_set_bundle(coffer_policy* policy, const void* bundle, size_t size,
+                                                  coffer_error* error) COFFER_NOEXCEPT;
+/* Moves on from the bundle that is set. `update` is the next bundle, or several one after the other; it may come from
+ * anywhere. Those up to the present one are passed over. COFFER_POLICY when one is missing in between or all are older,
+ * COFFER_AUTH when the roots of the present and of the new one did not sign; then nothing changes. Since 0.1. */
+COFFER_API coffer_status coffer_policy_update_bundle(coffer_policy* policy, const void* update, size_t size,
+                                                     coffer_error* error) COFFER_NOEXCEPT;
+/* The bundle in force, to be kept for the next start; the policy's until it changes. COFFER_INVALID_ARGUMENT when there is
+ * none. `number` may be NULL. Since 0.1. */
+COFFER_API coffer_status coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* number,
+                                              const coffer_policy* policy, coffer_error* error) COFFER_NOEXCEPT;
+
+/* ---- memory of earlier runs ---------------------------------------------------------------------------- */
+
+/* Where the library keeps what it saw, so that older versions of a model, recipients that were removed, older bundles and
+ * a clock that goes back are refused. At most COFFER_STATE_MAX bytes. The library itself writes no files. */
+#define COFFER_STATE_MAX 262240
+typedef struct coffer_state_store {
+    size_t struct_size;
+    /* Copies what was stored last into `data` (`capacity` >= COFFER_STATE_MAX), its size into `size`: 1. Nothing was ever
+     * stored: 2. It cannot be read: 0. */
+    int (*load)(void* user, void* data, size_t capacity, size_t* size);
+    /* Replaces what is stored, all or nothing, if it still is the `expected` bytes (NULL, 0: if there is nothing): 1. It is
+     * not, because somebody else stored in between: 2; the library then loads again. It cannot be written: 0. */
+    int (*store)(void* user, const void* expected, size_t expected_size, const void* data, size_t size);
+    void* user;
+} coffer_state_store;
+/* The store must stay usable, by any thread that opens a model, as long as the policy is. A model that opens but cannot be
+ * remembered is refused (COFFER_IO); so is everything while there is no state (see coffer_state_create) or a damaged
+ * one (COFFER_FORMAT). NULL: nothing is remembered. Since 0.1. */
+COFFER_API coffer_status coffer_policy_set_state(coffer_policy* policy, const coffer_state_store* store,
+                                                 coffer_error* error) COFFER_NOEXCEPT;
+/* Makes the first state: when the application is installed, never later. COFFER_IO when there is one. `policy` may be
+ * NULL; if it follows a bundle, the state starts with that. Since 0.1. */
+COFFER_API coffer_status coffer_state_create(const coffer_state_store* store, const coffer_policy* policy,
+                                             coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- threads and memory of the caller ------------------------------------------------------------------ */
 
@@ -306,6 +386,24 @@ COFFER_API const char* coffer_model_metadata(const coffer_model* model, const ch
 /* A file stored with pack --attach (labels, dictionaries). */
 COFFER_API coffer_status coffer_model_blob(const void** data, size_t* size, const coffer_model* model,
                                            const char* name, coffer_error* error) COFFER_NOEXCEPT;
+
+/* The licence that opened a model. Set struct_size; the rest is filled in. Strings are the model's. */
+typedef struct coffer_licence_info {
+    size_t struct_size;
+    uint8_t id[16];
+    const char* product;
+    const char* holder;
+    uint64_t not_before; /* seconds since 1970; 0: none */
+    uint64_t not_after;
+    uint64_t grace;    /* seconds after not_after in which the model still opens */
+    int32_t in_grace;  /* 1: the licence had ended when the model was opened, and its grace runs */
+    int32_t reserved;
+    const char* const* features; /* named in the licence, for the application to act on */
+    size_t feature_count;
+} coffer_licence_info;
+/* COFFER_INVALID_ARGUMENT when the model demands no licence. Since 0.1. */
+COFFER_API coffer_status coffer_model_licence(coffer_licence_info* info, const coffer_model* model,
+                                              coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- runners ------------------------------------------------------------------------------------------- */
 

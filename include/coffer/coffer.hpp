@@ -184,6 +184,13 @@ class Keyring {
     Status add_grant_file(const char* path) {
         return detail::call(coffer_keyring_add_grant_file, handle_.get(), path);
     }
+    Status add_licence(std::span<const std::byte> licence) {
+        return detail::call(coffer_keyring_add_licence, handle_.get(), static_cast<const void*>(licence.data()),
+                            licence.size());
+    }
+    Status add_licence_file(const char* path) {
+        return detail::call(coffer_keyring_add_licence_file, handle_.get(), path);
+    }
     const coffer_keyring* get() const { return handle_.get(); }
 
    private:
@@ -208,6 +215,33 @@ class Policy {
     Policy& allow_unprotected(bool allow = true) { return set(coffer_policy_allow_unprotected, int{allow}); }
     Policy& allow_unsigned(bool allow = true) { return set(coffer_policy_allow_unsigned, int{allow}); }
     Policy& debug_names(bool show = true) { return set(coffer_policy_set_debug_names, int{show}); }
+    Policy& trust_licensor_pem(std::string_view pem) {
+        return set(coffer_policy_add_licensor_pem, pem.data(), pem.size());
+    }
+    Policy& trust_licensor_file(const char* path) { return set(coffer_policy_add_licensor_file, path); }
+    Policy& product(const char* name) { return set(coffer_policy_set_product, name); }
+    Policy& host_value(const char* kind, const char* value) { return set(coffer_policy_add_host_value, kind, value); }
+    Policy& host_callback(coffer_host_value callback, void* user) {
+        return set(coffer_policy_set_host_callback, callback, user);
+    }
+    Policy& clock(coffer_clock now, void* user) { return set(coffer_policy_set_clock, now, user); }
+    Policy& bundle(std::span<const std::byte> anchor) {
+        return set(coffer_policy_set_bundle, static_cast<const void*>(anchor.data()), anchor.size());
+    }
+    Policy& state(const coffer_state_store& store) { return set(coffer_policy_set_state, &store); }
+    // Unlike the setters: an update that is refused leaves the policy good.
+    Status update_bundle(std::span<const std::byte> update) {
+        return detail::call(coffer_policy_update_bundle, handle_.get(), static_cast<const void*>(update.data()),
+                            update.size());
+    }
+    // The bundle in force, for the next start; the policy's.
+    Result<std::span<const std::byte>> bundle() const {
+        const void* data = nullptr;
+        size_t size = 0;
+        Error error;
+        if (coffer_policy_bundle(&data, &size, nullptr, handle_.get(), error.get()) != COFFER_OK) return error;
+        return std::span(static_cast<const std::byte*>(data), size);
+    }
     const Status& status() const { return status_; }
     const coffer_policy* get() const { return handle_.get(); }
 
@@ -220,6 +254,11 @@ class Policy {
     detail::Handle<coffer_policy, coffer_policy_free> handle_;
     Status status_;
 };
+
+// Makes the first state of a store: when the application is installed.
+inline Status create_state(const coffer_state_store& store, const Policy& policy) {
+    return detail::call(coffer_state_create, &store, policy.get());
+}
 
 struct RunnerOptions {
     uint32_t threads = 0;  // 0: all CPUs
@@ -297,6 +336,14 @@ class Model {
     Result<coffer_value_info> input(size_t index) const { return info(coffer_model_input, index); }
     Result<coffer_value_info> output(size_t index) const { return info(coffer_model_output, index); }
     const char* metadata(const char* key) const { return coffer_model_metadata(handle_.get(), key); }
+    // The licence that opened it; an error when it demands none.
+    Result<coffer_licence_info> licence() const {
+        coffer_licence_info info{};
+        info.struct_size = sizeof info;
+        Error error;
+        if (coffer_model_licence(&info, handle_.get(), error.get()) != COFFER_OK) return error;
+        return info;
+    }
     // A file attached when the model was packed; the bytes belong to the model.
     Result<std::span<const std::byte>> blob(const char* name) const {
         const void* data = nullptr;

@@ -18,6 +18,9 @@ struct coffer_policy {
 };
 struct coffer_model {
     std::shared_ptr<const coffer::runtime::Model> model;
+    std::shared_ptr<const coffer::trust::Licence> licence;  // nullptr: it demands none
+    bool licence_in_grace = false;
+    std::vector<const char*> features;  // of the licence
 };
 
 namespace coffer::capi {

@@ -28,7 +28,16 @@ coffer_status open(coffer_model** model, container::Source source, const coffer_
         load.parallel = parallel.get();
         COFFER_TRY_ASSIGN(runtime::Loaded loaded,
                           runtime::load(std::move(source), policy->policy, keyring ? keyring->keyring : none, load));
-        *model = new coffer_model{std::move(loaded.model)};
+        auto opened = std::make_unique<coffer_model>();
+        opened->model = std::move(loaded.model);
+        opened->licence = loaded.facts.licence;
+        opened->licence_in_grace = loaded.facts.licence_in_grace;
+        if (opened->licence) {
+            for (const std::string& feature : opened->licence->claims.features) {
+                opened->features.push_back(feature.c_str());
+            }
+        }
+        *model = opened.release();
         return {};
     });
 }

@@ -7,6 +7,7 @@
 #include "coffer/base/os.hpp"
 #include "crypto/age.hpp"
 #include "crypto/pem.hpp"
+#include "trust/licence.hpp"
 #include "trust/lines.hpp"
 
 namespace coffer::trust {
@@ -113,6 +114,13 @@ Result<Signer> load_signer(const std::string& path) {
     auto signer = Signer::from_pem(as_text(pem));
     if (!signer) return as_key_error(path, signer.error());
     return signer;
+}
+
+Status load_licence(Keyring& keyring, const std::string& path) {
+    COFFER_TRY_ASSIGN(std::vector<std::byte> file, os::read_file(path, kMaxLicenceBytes));
+    const Status added = keyring.add_licence(std::move(file));
+    if (!added.ok()) return added.error().within("'" + path + "': ");
+    return {};
 }
 
 Result<std::vector<crypto::X25519Public>> parse_recipients(std::string_view text) {

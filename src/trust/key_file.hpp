@@ -30,6 +30,9 @@ Result<SigningKey> load_signing_key(const std::string& path, const PasswordSourc
                                     KeyFileAccess access = KeyFileAccess::kStrict);
 Result<Signer> load_signer(const std::string& path);  // public: only size and form are checked
 
+// A licence is no secret: only its form is checked.
+Status load_licence(Keyring& keyring, const std::string& path);
+
 // Recipients: one "age1..." a line, # comments and empty lines ignored.
 Result<std::vector<crypto::X25519Public>> parse_recipients(std::string_view text);
 Result<std::vector<crypto::X25519Public>> load_recipients(const std::string& path);

@@ -1,0 +1,210 @@
+// Licences, trust bundles and the memory of earlier runs.
+#include <algorithm>
+#include <cstring>
+
+#include "capi/handles.hpp"
+#include "trust/bundle.hpp"
+#include "trust/key_file.hpp"
+#include "trust/state.hpp"
+
+using namespace coffer;
+using capi::given;
+using capi::guard;
+
+static_assert(COFFER_STATE_MAX == trust::kMaxStateBytes);
+
+namespace {
+
+// Sets one field of a policy.
+template <class F>
+coffer_status set(coffer_policy* policy, coffer_error* error, F&& change) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(policy, "policy"));
+        return change(policy->policy);
+    });
+}
+
+// The caller's functions as a store. Their answers: 1 done, 2 nothing there or changed meanwhile, else failed.
+Result<std::shared_ptr<const trust::StateStore>> store_of(const coffer_state_store* given_store) {
+    COFFER_TRY(given(given_store, "store"));
+    if (given_store->struct_size < sizeof(coffer_state_store)) {
+        return coffer::error(Code::kInvalidArgument, "the store's struct_size ", given_store->struct_size,
+                             " is not one this library knows");
+    }
+    const coffer_state_store copy = *given_store;
+    COFFER_TRY(given(reinterpret_cast<const void*>(copy.load), "store->load"));
+    COFFER_TRY(given(reinterpret_cast<const void*>(copy.store), "store->store"));
+    trust::StateStore store;
+    store.load = [copy]() -> Result<std::optional<std::vector<std::byte>>> {
+        std::vector<std::byte> bytes(trust::kMaxStateBytes);
+        size_t size = 0;
+        const int answer = copy.load(copy.user, bytes.data(), bytes.size(), &size);
+        if (answer == 2) return std::optional<std::vector<std::byte>>();
+        if (answer != 1 || size > bytes.size()) {
+            return coffer::error(Code::kIo, Detail::kIo, "stored state: it could not be loaded");
+        }
+        bytes.resize(size);
+        return std::optional(std::move(bytes));
+    };
+    store.store = [copy](Bytes expected, Bytes data) -> Result<bool> {
+        const void* old = expected.empty() ? nullptr : expected.data();
+        const int answer = copy.store(copy.user, old, expected.size(), data.data(), data.size());
+        if (answer == 1 || answer == 2) return answer == 1;
+        return coffer::error(Code::kIo, Detail::kIo, "stored state: it could not be stored");
+    };
+    return std::make_shared<const trust::StateStore>(std::move(store));
+}
+
+}  // namespace
+
+extern "C" {
+
+coffer_status coffer_keyring_add_licence(coffer_keyring* keyring, const void* licence, size_t size,
+                                         coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(licence, "licence"));
+        const Bytes bytes(static_cast<const std::byte*>(licence), size);
+        return keyring->keyring.add_licence({bytes.begin(), bytes.end()});
+    });
+}
+coffer_status coffer_keyring_add_licence_file(coffer_keyring* keyring, const char* path,
+                                              coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(path, "path"));
+        return trust::load_licence(keyring->keyring, path);
+    });
+}
+
+coffer_status coffer_policy_set_clock(coffer_policy* policy, coffer_clock clock, void* user,
+                                      coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        p.now = nullptr;
+        if (clock) p.now = [clock, user] { return clock(user); };
+        return {};
+    });
+}
+
+coffer_status coffer_policy_add_licensor_pem(coffer_policy* policy, const char* pem, size_t size,
+                                             coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(pem, "pem"));
+        return p.add_licensor_pem({pem, size});
+    });
+}
+coffer_status coffer_policy_add_licensor_file(coffer_policy* policy, const char* path, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(path, "path"));
+        COFFER_TRY_ASSIGN(const trust::Signer licensor, trust::load_signer(path));
+        return p.add_licensor(licensor);
+    });
+}
+coffer_status coffer_policy_set_product(coffer_policy* policy, const char* product, coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(product, "product"));
+        p.product = product;
+        return {};
+    });
+}
+coffer_status coffer_policy_add_host_value(coffer_policy* policy, const char* kind, const char* value,
+                                           coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(kind, "kind"));
+        COFFER_TRY(given(value, "value"));
+        p.host_values.emplace_back(kind, value);
+        return {};
+    });
+}
+coffer_status coffer_policy_set_host_callback(coffer_policy* policy, coffer_host_value callback, void* user,
+                                              coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        p.host_value = nullptr;
+        if (!callback) return {};
+        p.host_value = [callback, user](const std::string& kind) -> std::optional<std::string> {
+            char value[1024] = {};
+            if (callback(user, kind.c_str(), value, sizeof value) != 1) return std::nullopt;
+            return std::string(value, std::find(value, value + sizeof value, '\0'));
+        };
+        return {};
+    });
+}
+
+coffer_status coffer_policy_set_bundle(coffer_policy* policy, const void* bundle, size_t size,
+                                       coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(bundle, "bundle"));
+        COFFER_TRY_ASSIGN(auto loaded,
+                          trust::load_bundle({static_cast<const std::byte*>(bundle), size}, p.caps.bundle_bytes));
+        return p.follow(std::move(loaded));
+    });
+}
+coffer_status coffer_policy_update_bundle(coffer_policy* policy, const void* update, size_t size,
+                                          coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        COFFER_TRY(given(update, "update"));
+        if (!p.bundle) return coffer::error(Code::kInvalidArgument, "the policy has no trust bundle to update");
+        COFFER_TRY_ASSIGN(auto next, trust::update_bundle(p.bundle, {static_cast<const std::byte*>(update), size},
+                                                          p.caps.bundle_bytes));
+        return p.follow(std::move(next));
+    });
+}
+coffer_status coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* number, const coffer_policy* policy,
+                                   coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(bundle, "bundle"));
+        COFFER_TRY(given(size, "size"));
+        COFFER_TRY(given(policy, "policy"));
+        const auto& current = policy->policy.bundle;
+        if (!current) return coffer::error(Code::kInvalidArgument, "the policy has no trust bundle");
+        *bundle = current->bytes.data();
+        *size = current->bytes.size();
+        if (number) *number = current->number;
+        return {};
+    });
+}
+
+coffer_status coffer_policy_set_state(coffer_policy* policy, const coffer_state_store* store,
+                                      coffer_error* error) noexcept {
+    return set(policy, error, [&](trust::Policy& p) -> Status {
+        if (!store) {
+            p.state = nullptr;
+            return {};
+        }
+        COFFER_TRY_ASSIGN(p.state, store_of(store));
+        return {};
+    });
+}
+coffer_status coffer_state_create(const coffer_state_store* store, const coffer_policy* policy,
+                                  coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY_ASSIGN(const auto made, store_of(store));
+        return trust::create_state(*made, policy ? policy->policy.bundle.get() : nullptr);
+    });
+}
+
+coffer_status coffer_model_licence(coffer_licence_info* info, const coffer_model* model,
+                                   coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(info, "info"));
+        COFFER_TRY(given(model, "model"));
+        if (info->struct_size < sizeof *info) {
+            return coffer::error(Code::kInvalidArgument, "the info's struct_size ", info->struct_size,
+                                 " is not one this library knows");
+        }
+        if (!model->licence) return coffer::error(Code::kInvalidArgument, "the model demands no licence");
+        const trust::LicenceClaims& claims = model->licence->claims;
+        std::memcpy(info->id, model->licence->id.data(), sizeof info->id);
+        info->product = claims.product.c_str();
+        info->holder = claims.holder.c_str();
+        info->not_before = claims.not_before;
+        info->not_after = claims.not_after;
+        info->grace = claims.grace;
+        info->in_grace = model->licence_in_grace;
+        info->features = model->features.data();
+        info->feature_count = model->features.size();
+        return {};
+    });
+}
+
+}  // extern "C"
