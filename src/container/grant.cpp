@@ -51,6 +51,9 @@ Result<std::vector<Slots>> grants_for(const Header& header, const Digest& conten
         COFFER_TRY_ASSIGN(Slots grant, parse_grant(bytes, policy.caps));
         if (grant.content_id != content_id) continue;
         if (header.has(kSlotsSigned)) COFFER_TRY(check_slots_signature(grant, policy));
+        if (header.has(kPostQuantumOnly) && has_classical(grant)) {
+            return format_error("grant: a recipient without post-quantum protection for a file that demands it");
+        }
         out.push_back(std::move(grant));
     }
     return out;

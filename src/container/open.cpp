@@ -24,9 +24,9 @@ Result<Opened> open(Source source, const trust::Policy& policy, const trust::Key
 
 Result<Facts> verify(Source source, const trust::Policy& policy, const ParallelFor& parallel) {
     constexpr Opening::Step steps[] = {
-        &Opening::step_1_policy,  &Opening::step_2_source,     &Opening::step_3_header,
-        &Opening::step_4_regions, &Opening::step_5_signatures, &Opening::step_6_facts,
-        &Opening::manifest_hash,  &Opening::step_13_table,     &Opening::all_leaves,
+        &Opening::step_1_policy,     &Opening::step_2_source, &Opening::step_3_header, &Opening::step_4_regions,
+        &Opening::step_5_signatures, &Opening::step_6_facts,  &Opening::step_7_slots,  &Opening::manifest_hash,
+        &Opening::step_13_table,     &Opening::all_leaves,
     };
     OpenOptions options;
     options.parallel = parallel;

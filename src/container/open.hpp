@@ -47,7 +47,7 @@ struct Opened {
 Result<Opened> open(Source source, const trust::Policy& policy, const trust::Keyring& keyring,
                     const OpenOptions& options = {});
 
-// Without a key: steps 1 to 6, the hash of MANIFEST, TABLE and every leaf.
+// Without a key: steps 1 to 7 but for grants, the hash of MANIFEST, TABLE and every leaf.
 Result<Facts> verify(Source source, const trust::Policy& policy, const ParallelFor& parallel = {});
 
 // Whether these keys open the file under this policy: steps 1 to 10, nothing of the model.

@@ -19,7 +19,7 @@ import flat
 from flat import Repeat
 from reader import (FLOAT32, HDR_FIELDS, HDR_STRUCT, INT64, MANIFEST_SCHEMA, NONE, PAGE, STRING, BOOL, FileKeys, hmac_sha256,
                     identity_text, key_id, leaf, le2, le8, padme, sha256, table_root, x25519_public)
-from writer import (Container, Random, Signer, as_is, entry, in_clear, pad_manifest, to_kek, to_password, to_x25519)
+from writer import Container, Random, Signer, as_is, entry, grant, in_clear, to_kek, to_password, to_x25519
 
 HERE = pathlib.Path(__file__).resolve().parent
 ARCHIVE, INDEX = HERE / "testkit.tar.xz", HERE / "index.txt"
@@ -104,7 +104,7 @@ def base(**changes):
     """Signed by VENDOR, wrapped for KEK, two chunks of 16 KiB."""
     fields = {"manifest": small_manifest(), "items": small_items(), "recipients": [to_kek(KEK)], "signers": [VENDOR],
               "chunk_log2": 14, "model_version": 3, "created": 1_700_000_000, "dek": DEK, "salt": SALT,
-              "random": Random("testkit")}
+              "seed": "testkit"}
     return Container(**{**fields, **changes})
 
 
@@ -273,10 +273,9 @@ def fixed_parts():
     cuts = {"empty": 0, "magic_only": 8, "hdr": 512, "head": 4096, "min_file": 8287, "manifest": h["table_off"],
             "table": h["payload_off"], "payload": h["body_len"], "slots_head": h["body_len"] + 64, "last_byte": len(good) - 1}
     for name, size in cuts.items():
-        vector(f"cut_{name}", "format", f"cut to {size} bytes", good, patch=lambda d, n=size: d[:n],
-               verify="success" if name == "last_byte" else None)
+        vector(f"cut_{name}", "format", f"cut to {size} bytes", good, patch=lambda d, n=size: d[:n])
     for name, tail in (("byte", b"\0"), ("page", bytes(4096)), ("copy", good[h["body_len"]:])):
-        vector(f"extended_{name}", "format", "bytes after the end", good, verify="success", patch=lambda d, t=tail: d + t)
+        vector(f"extended_{name}", "format", "bytes after the end", good, patch=lambda d, t=tail: d + t)
     vector("extended_mebibyte", "format", "more than 1 MiB after the body", good, patch=lambda d: d + bytes(1 << 20))
     vector("magic_text_mode", "format", "a transfer turned CR LF into LF", good, patch=lambda d: d.replace(b"\r\n", b"\n", 1) + b"\0")
     vector("magic_7_bit", "format", "the highest bit was lost", good, patch=flip(0, 0x80))
@@ -399,7 +398,9 @@ def slots():
         keys = changes.pop("keys", (KEK_LINE,))
         extra = changes.pop("extra", ())
         patch = changes.pop("patch", None)
-        vector(f"slots_{name}", expect, comment, base(**changes), verify="success", keys=keys, extra=extra, patch=patch)
+        # What breaks the layout is seen without a key, unless it shows only when a slot is tried.
+        verify = changes.pop("verify", expect if expect in ("format", "unsupported") else "success")
+        vector(f"slots_{name}", expect, comment, base(**changes), verify=verify, keys=keys, extra=extra, patch=patch)
 
     def head(name, expect, comment, **fields):
         bad(name, expect, comment + "; MAC agrees", on_slots_head=lambda h: {**h, **fields})
@@ -414,7 +415,8 @@ def slots():
     head("reserved", "format", "reserved bytes", reserved=b"\0\0\0\0\0\0\0\1")
     head("flag_unknown", "unsupported", "an unknown flag", flags=2)
     head("flag_grant", "format", "a grant in the place of SLOTS", flags=1, generation=0)
-    head("content_id", "header_auth", "SLOTS of another file", content_id=secret("other"))
+    bad("content_id", "header_auth", "SLOTS of another file", verify="header_auth",
+        on_slots_head=lambda h: {**h, "content_id": secret("other")})
     bad("total_less", "format", "total a byte less", on_slots_head=lambda h: {**h, "total": h["total"] - 1})
     bad("total_more", "format", "total a byte more", on_slots_head=lambda h: {**h, "total": h["total"] + 1})
     bad("too_many", "format", "1,025 slots that are there", recipients=[as_is(2, struct.pack("<I", i) + bytes(80)) for i in range(1024)] +
@@ -440,7 +442,7 @@ def slots():
     bad("slot_length_wraps", "format", "a slot of 2^32 - 1 bytes", patch=put(lambda h: h["body_len"] + 64 + 4, le4(0xFFFFFFFF)))
     bad("no_room_for_mac", "format", "the last slot reaches to the end", on_mac=lambda m, *_: m[:31],
         on_slots_head=lambda h: {**h, "total": h["total"] - 1})
-    junk = lambda data: lambda e: [*e, data]  # noqa: E731
+    junk = lambda data: lambda e, _: [*e, data]  # noqa: E731
 
     def tail(name, data, comment, expect="format"):
         bad(f"tail_{name}", expect, comment, on_slots_entries=junk(data),
@@ -500,7 +502,7 @@ def slots():
     bad("password_newline", "unwrap", "one newline is taken off, two are not", recipients=[to_password(b"a\n")], keys=["password: a"])
     for log_n, expect in ((13, "format"), (21, "format"), (18, "limit"), (20, "limit"), (15, "unwrap")):
         slot(f"password_log_n_{log_n}", expect, f"logN {log_n} in a slot made with 14",
-             lambda k, f, i, b, n=log_n: (k, f, i, b[:16] + bytes([n]) + b[17:]), **p)
+             lambda k, f, i, b, n=log_n: (k, f, i, b[:16] + bytes([n]) + b[17:]), verify="success", **p)
     slot("password_commit", "unwrap", "commit of a password slot", body(17), **p)
     slot("password_ct", "unwrap", "ct of a password slot", body(60), **p)
     bad("password_unlabelled", "unwrap", "scrypt salted without its label", recipients=[_password_unlabelled()], keys=p["keys"])
@@ -531,12 +533,96 @@ def slots():
         patch=_swap_slots)
     bad("other_slot_changed", "header_auth", "a bit in somebody else's slot", recipients=two, patch=flip(lambda h: h["body_len"] + 64 + 152 + 40))
     for name in ("minor", "compat", "created", "model_version", "not_after", "file_id"):
-        vector(f"unsigned_{name}", "header_auth", f"{name} changed in a file without a signature", base(signers=[]), verify="success",
+        vector(f"unsigned_{name}", "header_auth", f"{name} changed in a file without a signature", base(signers=[]),
                extra=["allow: unsigned"], patch=flip(OFFSETS[name] + (4 if name == "not_after" else 0)))
     vector("unsigned_content_id_fixed", "unwrap", "HDR changed and content_id of SLOTS made to fit", base(signers=[]), verify="success",
            extra=["allow: unsigned"], patch=lambda d: _fix_content_id(flip(OFFSETS["created"])(d)))
     vector("stripped", "signature", "signatures taken off", base(), patch=put(512, bytes(3584)))
+    slots_of_distributors()
+    grants()
     vector("licence_required", "licence", "a licence is required, and the reader has none", base(incompat=4), verify="success")
+
+
+def slots_of_distributors():
+    """Incompat 0x1."""
+    line = [f"distributor: {DISTRIBUTOR.public.hex()}"]
+
+    def case(name, expect, comment, verify=None, extra=(), **changes):
+        fields = {"incompat": 1, "distributors": [DISTRIBUTOR], **changes}
+        vector(f"distributor_{name}", expect, comment, base(**fields), verify=verify, extra=[*line, *extra])
+    bad = "signature"
+    case("valid", "success", "SLOTS signed by a distributor")
+    case("valid_two", "success", "SLOTS signed by a distributor and by a stranger", distributors=[STRANGER, DISTRIBUTOR])
+    case("none", bad, "SLOTS without a signature", distributors=[])
+    case("stranger", bad, "SLOTS signed by a stranger", distributors=[STRANGER])
+    case("publisher", bad, "SLOTS signed by the publisher, who is no distributor", distributors=[VENDOR])
+    case("flipped", bad, "a bit of the distributor's signature", on_slots_entries=lambda e, _: [e[0][:-1] + bytes([e[0][-1] ^ 0x10])])
+    case("alg", bad, "the distributor's entry under another algorithm", on_slots_entries=lambda e, _: [le2(2) + e[0][2:]])
+    case("label", bad, "signed under the label of HDR", on_slots_entries=lambda e, region: [
+        DISTRIBUTOR.entry("coffer/v1/sig", sha256(region))])
+    case("without_mac", bad, "the signature leaves the MAC out", on_slots_entries=lambda e, region: [
+        DISTRIBUTOR.entry("coffer/v1/slots-sig", sha256(region[:-32]))])
+    case("other_slots", bad, "the signature of other SLOTS", on_slots_entries=lambda e, _: [DISTRIBUTOR.entry("coffer/v1/slots-sig", secret("x"))])
+    data = base(incompat=1, distributors=[DISTRIBUTOR]).write()
+    vector("distributor_slots_changed", bad, "a bit of SLOTS changed after signing", data, extra=line, patch=flip(len(data) - 100 - 32 - 5))
+    vector("distributor_mac_changed", bad, "the MAC changed after signing", data, extra=line, patch=flip(len(data) - 100 - 5))
+    case("mac", "header_auth", "signed, but the MAC is wrong", "success", on_mac=lambda m, *_: bytes(32))
+    vector("distributor_as_publisher", "untrusted", "HDR signed by a distributor, who is no publisher", base(signers=[DISTRIBUTOR]), extra=line)
+
+
+def grants():
+    """5.7.5"""
+    closed = base(recipients=[to_kek(OTHER_KEK)])
+    data = closed.write()
+    to_me = [to_x25519(x25519_public(IDENTITY))]
+    random = Random("grants")
+
+    def case(name, expect, comment, block, file=closed, verify="success", extra=(), keys=(IDENTITY_LINE,)):
+        vector(f"grant_{name}", expect, comment, file, verify=verify, keys=[*keys, f"grant: {block.hex()}"], extra=extra)
+
+    def make(recipients=to_me, file=data, dek=DEK, **changes):
+        return grant(file, dek, recipients, random, **changes)
+    good = make()
+    case("valid", "success", "the file has no slot for the key, a grant has", good)
+    case("valid_kek", "success", "a grant to a raw key", make([to_kek(KEK)]), keys=[KEK_LINE])
+    case("valid_chacha", "success", "suite 2", make(file=tiny(suite=2, recipients=[to_kek(OTHER_KEK)]).write()),
+         file=tiny(suite=2, recipients=[to_kek(OTHER_KEK)]))
+    case("valid_several_slots", "success", "the second slot of a grant", make([to_kek(OTHER_KEK), *to_me]))
+    case("not_mine", "no_recipient", "a grant to somebody else", make([to_x25519(x25519_public(OTHER_IDENTITY))]))
+    other = base(recipients=[to_kek(OTHER_KEK)], model_version=4).write()
+    case("of_other_file", "no_recipient", "a grant of another file is passed over", make(file=other))
+    case("slot_damaged", "unwrap", "a bit of the wrapped key", flip(64 + 24 + 40)(good))
+    case("mac", "header_auth", "a bit of the grant's MAC", flip(len(good) - 1)(good))
+    case("mac_of_file", "header_auth", "the MAC of the file's SLOTS in a grant", good[:-32] + data[-32:])
+    case("other_dek", "commitment", "the grant holds the key of another file", make(dek=secret("other dek")))
+    case("file_mac", "header_auth", "a good grant, but the MAC of the file's SLOTS is wrong", good,
+         file=base(recipients=[to_kek(OTHER_KEK)], on_mac=lambda m, *_: bytes(32)))
+    case("content_id_forged", "unwrap", "a grant of another file with its content_id replaced",
+         (lambda g: g[:24] + good[24:56] + g[56:])(make(file=other)))
+    for name, comment, block in (
+            ("slots_as_grant", "SLOTS of a file given as a grant", data[header_of(data)["body_len"]:]),
+            ("flag_missing", "a grant without its flag", good[:20] + le4(0) + good[24:]),
+            ("generation", "a grant of generation 1", good[:8] + le8(1) + good[16:]),
+            ("password", "a password slot in a grant", make([to_password(PASSWORD.encode())])),
+            ("clear", "the key in clear in a grant", make([in_clear()])),
+            ("cut", "a grant cut by a byte", good[:-1]), ("extended", "a byte behind a grant", good + b"\0"),
+            ("short", "a grant of 95 bytes", good[:95]), ("empty_slots", "a grant without a slot", good[:6] + le2(0) + good[8:])):
+        case(name, "format", comment, block)
+    case("version", "unsupported", "a grant of version 2", good[:4] + le2(2) + good[6:])
+    quantum = base(recipients=[to_kek(OTHER_KEK)], incompat=2)
+    case("classical", "format", "a classical slot in a grant for a file that allows none", make(file=quantum.write()), file=quantum)
+    case("symmetric", "success", "a raw key in a grant for a file that allows no classical slots",
+         make([to_kek(KEK)], file=quantum.write()), file=quantum, keys=[KEK_LINE])
+    line = [f"distributor: {DISTRIBUTOR.public.hex()}"]
+    signed = base(recipients=[to_kek(OTHER_KEK)], incompat=1, distributors=[DISTRIBUTOR])
+    by = lambda *who: make(file=signed.write(), distributors=list(who))  # noqa: E731
+    case("signed", "success", "a grant signed by a distributor", by(DISTRIBUTOR), file=signed, extra=line)
+    case("unsigned", "signature", "a grant without a signature, for a file that asks for one", by(), file=signed, extra=line)
+    case("signed_by_stranger", "signature", "a grant signed by a stranger", by(STRANGER), file=signed, extra=line)
+    case("signature_flipped", "signature", "a bit of the distributor's signature", flip(len(by(DISTRIBUTOR)) - 9)(by(DISTRIBUTOR)),
+         file=signed, extra=line)
+    case("of_other_file_unsigned", "no_recipient", "a grant of another file is passed over before its signature is asked for",
+         make(file=other), file=signed, extra=line)
 
 
 def le4(number):

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """An independent reader of `.coffer` files, written from docs/format.md and schemas/manifest.fbs alone.
 
-    reader.py FILE... [--key KEY]... [--password TEXT] [--trust HEX]... [--allow-unsigned] [--allow-unprotected]
+    reader.py FILE... [--key KEY]... [--password TEXT] [--grant FILE]... [--trust HEX]... [--distributor HEX]...
+              [--allow-unsigned] [--allow-unprotected]
 
 KEY is an age X25519 identity (AGE-SECRET-KEY-1...), a file of them, or raw:FILE; HEX a raw Ed25519 public key. Without a key the
 file is verified as far as that goes (5.5). Prints one line a file: what was opened, or the class of 5.14 and the reason.
@@ -87,6 +88,7 @@ class Keys:
     identities: list = dataclasses.field(default_factory=list)  # 32-byte X25519 secrets
     p256: list = dataclasses.field(default_factory=list)  # EllipticCurvePrivateKey
     password: bytes = None
+    grants: list = dataclasses.field(default_factory=list)  # not keys, but slots that a key opens
 
     def any(self):
         return bool(self.keks or self.identities or self.p256 or self.password is not None)
@@ -392,8 +394,25 @@ def check_facts(h, policy):
     need(h["content_id"] not in policy.revoked_contents, "revoked", "content")
 
 
-def parse_slots(data, h, policy, signed, grant=False):
-    """Step 7: the fixed layout of 5.7; returns [(kind, slot_id, body)] and where the MAC stands."""
+@dataclasses.dataclass
+class Slots:
+    """A SLOTS block, in a container or a grant."""
+
+    generation: int
+    flags: int
+    content_id: bytes
+    slots: list  # (kind, slot_id, body)
+    before_mac: bytes
+    mac: bytes
+    entries: list
+
+    def kinds(self):
+        return [kind for kind, _, _ in self.slots]
+
+
+def parse_slots(data):
+    """The fixed layout of 5.7."""
+    need(len(data) >= SLOTS_MIN, "format", "length of SLOTS")
     magic, version, count, generation, total, flags, content, reserved = struct.unpack_from("<4sHHQII32s8s", data)
     need(magic == b"COFS", "format", "head of SLOTS")
     need(version == 1, "unsupported", "version of SLOTS")
@@ -414,22 +433,46 @@ def parse_slots(data, h, policy, signed, grant=False):
     need(at + 32 <= len(data), "format", "no MAC in SLOTS")
     entries, used = parse_signatures(data[at + 32:], "format")
     need(at + 32 + used == len(data), "format", "bytes after the signatures of SLOTS")
-    need(content == h["content_id"], "header_auth", "SLOTS of another file")
-    need(bool(flags & GRANT) == grant, "format", "grant in the place of SLOTS, or the other way round")
+    return Slots(generation, flags, content, slots, data[:at], data[at:at + 32], entries)
+
+
+def check_distributor(block, h, policy):
+    """5.2: what 0x1 asks of SLOTS and of a grant."""
     if h["incompat"] & SLOTS_SIGNED:
-        need(count_trusted(entries, "coffer/v1/slots-sig", sha256(data[:at + 32]), policy.distributors) >= 1,
-             "signature", "SLOTS carry no signature of a distributor")
-    check_slot_rules([kind for kind, _, _ in slots], h, signed, grant)
-    return slots, at
+        digest = sha256(block.before_mac, block.mac)
+        need(count_trusted(block.entries, "coffer/v1/slots-sig", digest, policy.distributors) >= 1, "signature",
+             "no signature of a distributor")
 
 
-def check_slot_rules(kinds, h, signed, grant):
-    """5.7.0, 5.7.3, 5.2: what slots may stand together."""
-    unprotected = bool(h["incompat"] & UNPROTECTED)
-    need(kinds == [0] if unprotected and not grant else 0 not in kinds, "format", "unprotected slot")
+def check_slots(block, h, policy, signed):
+    """Step 7: SLOTS of a container, after its layout."""
+    need(block.content_id == h["content_id"], "header_auth", "SLOTS of another file")
+    check_distributor(block, h, policy)
+    kinds, unprotected = block.kinds(), bool(h["incompat"] & UNPROTECTED)
+    need(block.flags == 0, "format", "a grant in the place of SLOTS")
+    need(kinds == [0] if unprotected else 0 not in kinds, "format", "unprotected slot")
     need(kinds.count(3) <= 1, "format", "two passwords")
     need(3 not in kinds or len(kinds) == 1 or signed, "format", "password beside others without a trusted signature")
+    check_classical(kinds, h)
+
+
+def check_classical(kinds, h):
     need(not h["incompat"] & POST_QUANTUM_ONLY or not {2, 5} & set(kinds), "format", "classical slot")
+
+
+def grants_for(grants, h, policy):
+    """Step 7: the grants given that are for this file (5.7.5)."""
+    blocks = []
+    for data in grants:
+        need(len(data) <= SLOTS_MAX, "format", "length of a grant")
+        block = parse_slots(data)
+        need(block.flags == GRANT and block.generation == 0, "format", "not a grant")
+        need(not {0, 3} & set(block.kinds()), "format", "kind of a slot in a grant")
+        if block.content_id == h["content_id"]:
+            check_distributor(block, h, policy)
+            check_classical(block.kinds(), h)
+            blocks.append(block)
+    return blocks
 
 
 # --- 5.7: unwrapping -------------------------------------------------------------------------------------------------
@@ -486,16 +529,17 @@ def candidates(slots, h, keys, policy):
         yield by_password
 
 
-def unwrap(slots, h, keys, policy):
-    """The DEK from the first slot that opens."""
+def unwrap(blocks, h, keys, policy):
+    """The DEK from the first slot that opens, grants before SLOTS; and the block it was in."""
     failure = Refused("no_recipient", "no slot for the keys given")
-    for attempt in candidates(slots, h, keys, policy):
-        try:
-            return attempt()
-        except Refused as refused:
-            if refused.class_ != "unwrap":
-                raise
-            failure = refused
+    for block in blocks:
+        for attempt in candidates(block.slots, h, keys, policy):
+            try:
+                return attempt(), block
+            except Refused as refused:
+                if refused.class_ != "unwrap":
+                    raise
+                failure = refused
     raise failure
 
 
@@ -726,11 +770,12 @@ def chunks_of(data, h):
 
 
 def verify(data, policy):
-    """Without a key: steps 1 to 6, manifest_hash, TABLE and every leaf."""
+    """Without a key: steps 1 to 7, manifest_hash, TABLE and every leaf."""
     check_policy(policy)
     h = parse_header(data, policy)
-    check_signatures(data, h, policy)
+    signed = check_signatures(data, h, policy)
     check_facts(h, policy)
+    check_slots(parse_slots(data[h["body_len"]:]), h, policy, signed)
     need(sha256(data[PAGE:h["table_off"]]) == h["manifest_hash"], "manifest_auth", "manifest_hash")
     for i, ((_, expected), chunk) in enumerate(zip(read_table(data, h), chunks_of(data, h))):
         need(leaf(i, chunk) == expected, "tree", f"leaf {i}")
@@ -759,14 +804,16 @@ def open_file(data, policy, keys):
     h = parse_header(data, policy)
     signed = check_signatures(data, h, policy)
     check_facts(h, policy)
-    region = data[h["body_len"]:]
-    slots, mac_at = parse_slots(region, h, policy, signed)
+    slots = parse_slots(data[h["body_len"]:])
+    check_slots(slots, h, policy, signed)
+    blocks = [*grants_for(keys.grants, h, policy), slots]
     need(not h["incompat"] & LICENCE_REQUIRED, "licence", "a licence is needed, and this reader takes none")
-    dek = unwrap(slots, h, keys, policy)
+    dek, used = unwrap(blocks, h, keys, policy)
     file_keys = FileKeys(dek, h["suite"], h["salt"], h["file_id"])
     need(file_keys.commit == h["key_commit"], "commitment", "key_commit")
-    need(hmac_sha256(file_keys.slots_mac, b"coffer/v1/slots", data[:HDR_SIZE], region[:mac_at]) ==
-         region[mac_at:mac_at + 32], "header_auth", "MAC of SLOTS")
+    for block in (slots, used):
+        mac = hmac_sha256(file_keys.slots_mac, b"coffer/v1/slots", data[:HDR_SIZE], block.before_mac)
+        need(mac == block.mac, "header_auth", "MAC of SLOTS")
     manifest, buffer = open_manifest(data, h, file_keys, policy)
     payload = b""
     for i, ((tag, expected), chunk) in enumerate(zip(read_table(data, h), chunks_of(data, h))):
@@ -774,7 +821,7 @@ def open_file(data, policy, keys):
         payload += aead_open(h["suite"], file_keys.payload[:32], file_keys.chunk_nonce(i), chunk_aad(h, i), chunk + tag,
                              "chunk_auth", f"chunk {i}")
     check_payload(manifest, payload)
-    return Model(h, manifest, payload, buffer, dek, struct.unpack_from("<Q", region, 8)[0])
+    return Model(h, manifest, payload, buffer, dek, slots.generation)
 
 
 # --- README.md of this folder: vectors -------------------------------------------------------------------------------
@@ -799,6 +846,8 @@ def vector_policy(head):
             keys.identities.append(identity_from_text(value))
         elif key == "password":
             keys.password = value.encode()
+        elif key == "grant":
+            keys.grants.append(bytes.fromhex(value))
         elif key == "allow":
             setattr(policy, f"allow_{value}", True)
         elif key == "model":
@@ -847,8 +896,12 @@ def main(arguments):
     for argument in arguments:
         if argument == "--trust":
             policy.trusted.append(bytes.fromhex(next(arguments)))
+        elif argument == "--distributor":
+            policy.distributors.append(bytes.fromhex(next(arguments)))
         elif argument == "--password":
             keys.password = next(arguments).encode()
+        elif argument == "--grant":
+            keys.grants.append(pathlib.Path(next(arguments)).read_bytes())
         elif argument == "--key":
             key = next(arguments)
             if key.startswith("raw:"):

@@ -21,7 +21,7 @@ use_venv("cryptography")
 import generate  # noqa: E402
 from reader import (Keys, Policy, Refused, identity_from_text, identity_text, open_file, run_vector, verify,  # noqa: E402
                     x25519_public)
-from writer import Random, to_kek, to_x25519  # noqa: E402
+from writer import to_kek, to_x25519  # noqa: E402
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: E402
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: E402
@@ -97,7 +97,7 @@ def files_of_the_writer(tool):
     x.write_bytes(b"\x93NUMPY\1\0" + struct.pack("<H", len(header)) + header + struct.pack("<3f", 1, 2, 3))
     for suite in (1, 2):
         for hide in (False, True):
-            container = generate.base(suite=suite, hide_size=hide, dek=None, salt=None, random=Random(os.urandom(16).hex()),
+            container = generate.base(suite=suite, hide_size=hide, dek=None, salt=None, seed=os.urandom(16).hex(),
                                       recipients=[to_kek(kek.read_bytes()), to_x25519(x25519_public(secret))])
             file = tool.dir / f"own{suite}{hide}.coffer"
             file.write_bytes(container.write())

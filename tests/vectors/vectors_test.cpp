@@ -10,6 +10,7 @@
 #include "catch.hpp"
 #include "coffer/base/os.hpp"
 #include "container/errors.hpp"
+#include "container/grant.hpp"
 #include "container/open.hpp"
 #include "crypto/age.hpp"
 
@@ -75,6 +76,9 @@ void apply(std::string_view key, const std::string& value, trust::Policy& policy
     if (key == "trust") {
         const auto signer = trust::Signer::from_public(unhex_array<32>(value)).value();
         REQUIRE(policy.add_signer(signer).ok());
+    } else if (key == "distributor") {
+        const auto signer = trust::Signer::from_public(unhex_array<32>(value)).value();
+        REQUIRE(policy.add_distributor(signer).ok());
     } else if (key == "kek") {
         REQUIRE(ring.add_raw_key(secret(unhex(value))).ok());
     } else if (key == "identity") {
@@ -120,12 +124,20 @@ std::string class_of(bool ok, const Error* error) {
 void check(const Vector& v) {
     trust::Policy policy;
     trust::Keyring ring;
-    for (const auto& [key, value] : v.head) apply(key, value, policy, ring);
+    Status grants;
+    for (const auto& [key, value] : v.head) {
+        if (key != "grant") {
+            apply(key, value, policy, ring);
+        } else if (grants.ok()) {
+            grants = add_grant(ring, unhex(value));
+        }
+    }
     const std::string_view expected = v.get("expect");
 
     OpenOptions options;
     options.digests = true;
-    const auto opened = open(Source::memory(v.file), policy, ring, options);
+    const auto opened =
+        grants.ok() ? open(Source::memory(v.file), policy, ring, options) : Result<Opened>(std::move(grants).error());
     CHECK(class_of(opened.ok(), opened.ok() ? nullptr : &opened.error()) == expected);
     const auto verified = verify(Source::memory(v.file), policy);
     CHECK(class_of(verified.ok(), verified.ok() ? nullptr : &verified.error()) == v.get("verify", expected));

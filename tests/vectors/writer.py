@@ -130,7 +130,7 @@ class Container:
     hide_size: bool = False
     dek: bytes = None
     salt: bytes = None  # in the place of what 5.3 says; a reader cannot tell
-    random: Callable = None
+    seed: str = ""  # of all randomness: the same seed gives the same bytes
     hdr: bytes = None  # set by write()
     plaintexts: tuple = None  # set by write(): FlatBuffer and payload
 
@@ -156,10 +156,10 @@ class Container:
     on_slots_head: Callable = same  # dict of the head of SLOTS
     on_slots_bytes: Callable = same  # head and slots, before the MAC
     on_mac: Callable = same  # MAC, HDR, what of SLOTS stands before it
-    on_slots_entries: Callable = same
+    on_slots_entries: Callable = same  # list of entries, what they sign
 
     def write(self):
-        random = self.random or Random("")
+        random = Random(self.seed)
         dek = self.dek or random(32)
         file_id = random(16)
 
@@ -241,7 +241,7 @@ class Container:
         region = self.on_slots_bytes(struct.pack("<4sHHQII32s8s", *self.on_slots_head(head).values()) + slots)
         region += self.on_mac(hmac_sha256(keys.slots_mac, b"coffer/v1/slots", hdr, region), hdr, region)
         entries = [signer.entry("coffer/v1/slots-sig", sha256(region)) for signer in self.distributors]
-        return region + b"".join(self.on_slots_entries(entries))
+        return region + b"".join(self.on_slots_entries(entries, region))
 
 
 def pad_manifest(buffer):
