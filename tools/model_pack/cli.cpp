@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <random>
 
+#include "container/grant.hpp"
 #include "crypto/age.hpp"
 #include "offline/npy.hpp"
 
@@ -19,7 +20,9 @@ const char* hint(const Error& error) {
     switch (error.detail()) {
         case Detail::kNoRecipient: return "none of the given keys opens this file; see `model-pack inspect FILE`";
         case Detail::kUntrusted: return "name the vendor's public key with --trust";
-        case Detail::kSignature: return "the file was changed or is signed by a key you do not trust";
+        case Detail::kSignature:
+            return "it was changed, or it or its recipients are signed by no key given with --trust, "
+                   "--trust-distributor";
         case Detail::kUnprotected: return "it was packed with --unprotected; --allow-unprotected opens it";
         case Detail::kRollback: return "a newer version is required by --min-version";
         case Detail::kWrongModel: return "the name of the model is not the one given with --name";
@@ -117,7 +120,12 @@ std::string hex(Bytes bytes) {
 void add_access(CLI::App& app, AccessOptions& o) {
     app.add_option("--key", o.keys, "Key: a file, 'password' (asked), 'fd:N' or 'raw:FILE'; may be repeated")
         ->type_name("K");
+    app.add_option("--grant", o.grants, "A grant that a key opens (see `model-pack grant`); may be repeated")
+        ->type_name("G");
     app.add_option("--trust", o.trust, "Public key (PEM) of a signer to trust; may be repeated")->type_name("PUB");
+    app.add_option("--trust-distributor", o.distributors,
+                   "Public key (PEM) of who may sign recipients, for files packed with --sign-slots; may be repeated")
+        ->type_name("PUB");
     app.add_option("--threshold", o.threshold, "How many different trusted signers are needed")
         ->capture_default_str();
     app.add_option("--name", o.name, "The model must have been packed under this name")->type_name("ID");
@@ -127,6 +135,7 @@ void add_access(CLI::App& app, AccessOptions& o) {
         ->type_name("SIZE");
     app.add_flag("--aead-only", o.aead_only, "Skip chunk hashes: faster, but a holder of the key could forge");
     app.add_flag("--allow-unprotected", o.allow_unprotected, "Accept files packed with --unprotected");
+    app.add_flag("--allow-unsigned", o.allow_unsigned, "Accept files without a signature: anyone may have made them");
 }
 
 Result<trust::Policy> make_policy(const AccessOptions& o) {
@@ -135,12 +144,17 @@ Result<trust::Policy> make_policy(const AccessOptions& o) {
         COFFER_TRY_ASSIGN(const trust::Signer signer, trust::load_signer(path));
         COFFER_TRY(policy.add_signer(signer));
     }
+    for (const std::string& path : o.distributors) {
+        COFFER_TRY_ASSIGN(const trust::Signer distributor, trust::load_signer(path));
+        COFFER_TRY(policy.add_distributor(distributor));
+    }
     policy.threshold = o.threshold;
     if (!o.name.empty()) COFFER_TRY(policy.expect_model(o.name));
     policy.min_version = o.min_version;
     policy.caps.max_memory = o.max_memory;
     if (o.aead_only) policy.integrity = trust::Integrity::kAeadOnly;
     if (o.allow_unprotected) policy.allow_unprotected = policy.allow_unsigned = true;
+    if (o.allow_unsigned) policy.allow_unsigned = true;
     policy.debug_names = !o.keys.empty() || o.allow_unprotected;
     return policy;
 }
@@ -168,6 +182,10 @@ Result<crypto::SecretBytes> ask_password(const std::string& prompt) {
     auto secret = crypto::SecretBytes::copy_of(as_bytes(text));
     os::wipe(line, sizeof line);
     return secret;
+}
+
+Result<trust::SigningKey> load_signing_key(const std::string& path) {
+    return trust::load_signing_key(path, [&] { return ask_password("Passphrase of " + path + ": "); });
 }
 
 Status add_key(trust::Keyring& keyring, const std::string& spec) {
@@ -250,6 +268,7 @@ Result<Access> Access::create(const AccessOptions& o) {
     Access access;
     COFFER_TRY_ASSIGN(access.policy, make_policy(o));
     for (const std::string& spec : o.keys) COFFER_TRY(add_key(access.keyring, spec));
+    for (const std::string& path : o.grants) COFFER_TRY(container::load_grant(access.keyring, path));
     return access;
 }
 

@@ -78,14 +78,14 @@ std::string hex(Bytes bytes);
 
 // --key K ... --trust PUB ... and what goes with them.
 struct AccessOptions {
-    std::vector<std::string> keys;
-    std::vector<std::string> trust;
+    std::vector<std::string> keys, grants;
+    std::vector<std::string> trust, distributors;
     uint32_t threshold = 1;
     std::string name;
     uint64_t min_version = 0;
     uint64_t max_memory = 0;
     bool aead_only = false;
-    bool allow_unprotected = false;
+    bool allow_unprotected = false, allow_unsigned = false;
 };
 void add_access(CLI::App& app, AccessOptions& options);
 Result<trust::Policy> make_policy(const AccessOptions& options);
@@ -103,6 +103,8 @@ Result<runtime::Loaded> load(const std::string& path, const Access& access, bool
 Result<runtime::Loaded> load(const std::string& path, const AccessOptions& options, bool digests = false);
 // Asks on the terminal, without echo.
 Result<crypto::SecretBytes> ask_password(const std::string& prompt);
+// Asks for the passphrase when there is one.
+Result<trust::SigningKey> load_signing_key(const std::string& path);
 
 // For --encrypt-to and its like: an age recipient, a file of them, "password", or raw:FILE.
 Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out);

@@ -3,6 +3,7 @@
 
 #include "cli.hpp"
 #include "offline/pack.hpp"
+#include "oms.hpp"
 
 namespace coffer::cli {
 namespace {
@@ -120,12 +121,35 @@ Result<int> inspect(const InspectOptions& o) {
 }
 
 struct VerifyOptions {
-    std::string file;
+    std::string file, oms, oms_key;
     AccessOptions access;
     bool json = false;
 };
 
+Result<int> verify_oms(const VerifyOptions& o) {
+    COFFER_TRY_ASSIGN(const std::vector<std::byte> pem, os::read_file(o.oms_key, trust::kMaxKeyFileBytes));
+    auto key = crypto::EcdsaPublic::from_pem(as_text(pem));
+    if (!key) return key.error().within("'" + o.oms_key + "': ");
+    COFFER_TRY_ASSIGN(const oms::Verified verified, oms::verify(o.file, o.oms, *key));
+    if (o.json) {
+        print_json("verify",
+                   {{"file", o.file}, {"ok", true}, {"oms", {{"model", verified.name}, {"files", verified.files}}}});
+    } else {
+        fmt::print("{}: ok, {} file{} signed as '{}' in {}\n", o.file, verified.files, verified.files == 1 ? "" : "s",
+                   verified.name, o.oms);
+    }
+    return kOk;
+}
+
 Result<int> verify(const VerifyOptions& o) {
+    if (o.oms.empty() != o.oms_key.empty()) return error(Code::kInvalidArgument, "--oms and --oms-key go together");
+    if (!o.oms.empty()) {
+        if (!o.access.trust.empty() || !o.access.keys.empty()) {
+            return error(Code::kInvalidArgument,
+                         "--oms checks the bundle alone; verify with --trust and --key by itself");
+        }
+        return verify_oms(o);
+    }
     COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
     COFFER_TRY_ASSIGN(const container::Facts facts, container::verify(container::Source::file(o.file), policy));
     const bool opened = !o.access.keys.empty();
@@ -162,10 +186,15 @@ void add_verify(CLI::App& root, std::vector<Verb>& verbs) {
     auto o = std::make_shared<VerifyOptions>();
     app->add_option("FILE", o->file, "A .coffer file")->required();
     add_access(*app, o->access);
+    app->add_option("--oms", o->oms,
+                    "Check an OpenSSF Model Signing bundle instead; FILE may be any file or a folder")
+        ->type_name("BUNDLE");
+    app->add_option("--oms-key", o->oms_key, "Public key (PEM, P-256 or P-384) for --oms")->type_name("PUB");
     add_json(*app, o->json);
     app->footer(
-        "Example:\n"
-        "  model-pack verify net.coffer --trust vendor.pub --name com.acme.net --min-version 3");
+        "Examples:\n"
+        "  model-pack verify net.coffer --trust vendor.pub --name com.acme.net --min-version 3\n"
+        "  model-pack verify net.coffer --oms net.coffer.sig --oms-key ec.pub");
     verbs.push_back({app, [o] { return verify(*o); }});
 }
 

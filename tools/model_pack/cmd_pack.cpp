@@ -11,8 +11,8 @@ namespace {
 struct PackOptions {
     std::string input, output, name, precision = "fp32", data, expires, suite = "aes-256-gcm";
     uint64_t version = 0;
-    bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false;
-    std::vector<std::string> attach, meta, states, recipients, signers;
+    bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false, sign_later = false;
+    std::vector<std::string> attach, meta, states, recipients, signers, distributors;
 };
 
 Result<std::pair<std::string, std::string>> key_value(const std::string& text, const char* option) {
@@ -23,14 +23,17 @@ Result<std::pair<std::string, std::string>> key_value(const std::string& text, c
 }
 
 Status check(const PackOptions& o) {
-    const bool sealed = !o.recipients.empty() || !o.signers.empty();
-    if (o.unprotected && sealed)
-        return error(Code::kInvalidArgument, "--unprotected excludes --encrypt-to and --sign");
-    if (!o.unprotected && !o.dry_run && (o.recipients.empty() || o.signers.empty())) {
+    const bool will_be_signed = !o.signers.empty() || o.sign_later;
+    if (o.unprotected && (!o.recipients.empty() || will_be_signed || !o.distributors.empty())) {
         return error(Code::kInvalidArgument,
-                     "a sealed file needs --encrypt-to and --sign (or, for a local experiment, --unprotected)");
+                     "--unprotected excludes --encrypt-to, --sign, --sign-later and --sign-slots");
     }
-    if (!o.signers.empty() && (o.name.empty() || o.version == 0)) {
+    if (!o.unprotected && !o.dry_run && (o.recipients.empty() || !will_be_signed)) {
+        return error(Code::kInvalidArgument,
+                     "a sealed file needs --encrypt-to and --sign, or --sign-later (or, for a ",
+                     "local experiment, --unprotected)");
+    }
+    if (will_be_signed && (o.name.empty() || o.version == 0)) {
         return error(Code::kInvalidArgument, "a signed model needs --name and --model-version (1 or more)");
     }
     if (o.output.empty() && !o.dry_run) return error(Code::kInvalidArgument, "-o OUT.coffer is missing");
@@ -41,7 +44,7 @@ Status check(const PackOptions& o) {
 Status check_output(const PackOptions& o) {
     if (o.dry_run) return {};
     COFFER_TRY(refuse_same_file(o.output, o.input));
-    for (const auto* list : {&o.attach, &o.recipients, &o.signers}) {
+    for (const auto* list : {&o.attach, &o.recipients, &o.signers, &o.distributors}) {
         for (const std::string& path : *list) {
             COFFER_TRY(refuse_same_file(o.output, path.starts_with("raw:") ? path.substr(4) : path));
         }
@@ -121,14 +124,15 @@ Result<int> pack(const PackOptions& o) {
     COFFER_TRY(check(o));
     COFFER_TRY(check_output(o));
     container::WriteOptions w;
-    std::vector<trust::SigningKey> keys;
-    for (const std::string& path : o.signers) {
-        COFFER_TRY_ASSIGN(trust::SigningKey key, trust::load_signing_key(path, [] {
-                              return ask_password("Passphrase of the signing key: ");
-                          }));
-        keys.push_back(std::move(key));
+    std::vector<trust::SigningKey> signers, distributors;
+    for (const auto& [paths, keys] : {std::pair{&o.signers, &signers}, {&o.distributors, &distributors}}) {
+        for (const std::string& path : *paths) {
+            COFFER_TRY_ASSIGN(trust::SigningKey key, load_signing_key(path));
+            keys->push_back(std::move(key));
+        }
     }
-    for (const trust::SigningKey& key : keys) w.signers.push_back(&key);
+    for (const trust::SigningKey& key : signers) w.signers.push_back(&key);
+    for (const trust::SigningKey& key : distributors) w.distributors.push_back(&key);
     for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, w.recipients));
     w.unprotected = o.unprotected;
     w.pad_payload = o.pad;
@@ -163,9 +167,10 @@ Result<int> pack(const PackOptions& o) {
     if (o.json) {
         print_json("pack", result);
     } else {
-        fmt::print("{}: {} ({} of weights, {} in the original), {}\n", o.output, bytes_text(written.file_size),
-                   bytes_text(result["weight_bytes"].get<uint64_t>()), bytes_text(prepared.original_weight_bytes),
-                   o.unprotected ? "UNPROTECTED" : "encrypted and signed");
+        fmt::print(
+            "{}: {} ({} of weights, {} in the original), {}\n", o.output, bytes_text(written.file_size),
+            bytes_text(result["weight_bytes"].get<uint64_t>()), bytes_text(prepared.original_weight_bytes),
+            o.unprotected ? "UNPROTECTED" : (o.sign_later ? "encrypted, NOT SIGNED YET" : "encrypted and signed"));
     }
     return kOk;
 }
@@ -193,7 +198,13 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("--encrypt-to", o->recipients,
                     "age1... recipient, a file of them, 'password', or raw:FILE; may be repeated")
         ->type_name("R");
-    app->add_option("--sign", o->signers, "Private signing key (PEM); may be repeated")->type_name("KEY");
+    auto* sign =
+        app->add_option("--sign", o->signers, "Private signing key (PEM); may be repeated")->type_name("KEY");
+    app->add_flag("--sign-later", o->sign_later, "Do not sign; `model-pack sign` adds signatures to the file")
+        ->excludes(sign);
+    app->add_option("--sign-slots", o->distributors,
+                    "Private key (PEM) of a distributor: recipients count only when he signed them; may be repeated")
+        ->type_name("KEY");
     app->add_option("--suite", o->suite, "Cipher suite")
         ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
         ->capture_default_str();
@@ -202,7 +213,7 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_flag("--dry-run", o->dry_run, "Only say whether the model will run and at what size");
     add_json(*app, o->json);
     app->footer(
-        "A sealed file needs --encrypt-to, --sign, --name and --model-version.\n\n"
+        "A sealed file needs --encrypt-to, --sign (or --sign-later), --name and --model-version.\n\n"
         "Examples:\n"
         "  model-pack pack net.onnx --dry-run\n"
         "  model-pack pack net.onnx -o net.coffer --precision int8 --data samples/ \\\n"
