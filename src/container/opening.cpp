@@ -132,6 +132,7 @@ Status Opening::step_7_slots() {
     COFFER_TRY(source_.read_at(h.body_len, slots_bytes_));
     COFFER_TRY_ASSIGN(slots_, parse_slots(slots_bytes_, policy_.caps));
     if (slots_.content_id != facts_.content_id) return not_authentic(Detail::kHeaderAuth);
+    if (slots_.flags & kGrant) return format_error("a grant stands in the place of the recipients");
     if (h.has(kSlotsSigned)) COFFER_TRY(check_slots_signature(slots_, policy_));
     COFFER_TRY(check_slot_rules(slots_, h, !facts_.signers.empty()));
     if (keyring_) {

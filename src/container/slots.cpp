@@ -91,7 +91,6 @@ bool has_classical(const Slots& slots) {
 }
 
 Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature) {
-    if (slots.flags & kGrant) return format_error("a grant stands in the place of the recipients");
     const auto with_kind = [&](uint16_t kind) { return std::ranges::count(slots.slots, kind, &Slot::kind); };
     const auto clear = with_kind(kClearSlot.kind);
     const bool only_clear = clear == 1 && slots.slots.size() == 1;

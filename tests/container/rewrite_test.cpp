@@ -342,6 +342,15 @@ TEST_CASE("a grant is read neither from nor into MANIFEST and payload") {
     REQUIRE(grant.ok());
     CHECK(!outside);
     CHECK(grant->size() <= 400);
+    // At most 5 ms; the best of twenty, as others may be busy.
+    uint64_t best = ~uint64_t{0};
+    for (int i = 0; i < 20; ++i) {
+        const uint64_t begin = os::process_cpu_ns();
+        REQUIRE(make_grant(Source::file(f.path), keys().policy(), keys().x25519_ring(), o).ok());
+        best = std::min(best, os::process_cpu_ns() - begin);
+    }
+    INFO("a grant takes " << best << " ns");
+    CHECK(best <= 5'000'000);
 }
 
 TEST_CASE("grants of other files are ignored, and what is no grant is refused") {
