@@ -29,6 +29,12 @@ Result<Slots> parse_grant(Bytes grant, const trust::Caps& caps) {
     return parsed;
 }
 
+// What the file's flags say of its recipients holds for those outside it.
+Status check_grant_rules(const Slots& grant, Header header) {
+    header.incompat &= ~uint32_t{kUnprotected};  // the key in clear is the file's business alone
+    return check_slot_rules(grant, header, /*has_trusted_signature=*/true);
+}
+
 }  // namespace
 
 Status add_grant(trust::Keyring& keyring, Bytes grant) {
@@ -51,9 +57,7 @@ Result<std::vector<Slots>> grants_for(const Header& header, const Digest& conten
         COFFER_TRY_ASSIGN(Slots grant, parse_grant(bytes, policy.caps));
         if (grant.content_id != content_id) continue;
         if (header.has(kSlotsSigned)) COFFER_TRY(check_slots_signature(grant, policy));
-        if (header.has(kPostQuantumOnly) && has_classical(grant)) {
-            return format_error("grant: a recipient without post-quantum protection for a file that demands it");
-        }
+        COFFER_TRY(check_grant_rules(grant, header));
         out.push_back(std::move(grant));
     }
     return out;
@@ -71,7 +75,10 @@ Result<std::vector<std::byte>> make_grant(Source source, const trust::Policy& po
     SlotsContent content;
     content.flags = kGrant;
     content.recipients = options.recipients;
-    return file.encode(std::move(content), options.distributor);
+    COFFER_TRY_ASSIGN(std::vector<std::byte> grant, file.encode(std::move(content), options.distributor));
+    COFFER_TRY_ASSIGN(const Slots parsed, parse_grant(grant, policy.caps));
+    COFFER_TRY(check_grant_rules(parsed, file.header()));
+    return grant;
 }
 
 }  // namespace coffer::container

@@ -83,13 +83,6 @@ Status check_slots_signature(const Slots& slots, const trust::Policy& policy) {
     return enough ? Status() : not_authentic(Detail::kSignature);
 }
 
-bool has_classical(const Slots& slots) {
-    return std::ranges::any_of(slots.slots, [](const Slot& slot) {
-        const SlotKind* kind = find_slot_kind(slot.kind);
-        return kind && kind->classical;
-    });
-}
-
 Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature) {
     const auto with_kind = [&](uint16_t kind) { return std::ranges::count(slots.slots, kind, &Slot::kind); };
     const auto clear = with_kind(kClearSlot.kind);
@@ -106,7 +99,11 @@ Status check_slot_rules(const Slots& slots, const Header& header, bool has_trust
     if (passwords == 1 && slots.slots.size() > 1 && !has_trusted_signature) {
         return format_error("a password beside other recipients in a file without a trusted signature");
     }
-    if (header.has(kPostQuantumOnly) && has_classical(slots)) {
+    const bool classical = std::ranges::any_of(slots.slots, [](const Slot& slot) {
+        const SlotKind* kind = find_slot_kind(slot.kind);
+        return kind && kind->classical;
+    });
+    if (header.has(kPostQuantumOnly) && classical) {
         return format_error("a recipient without post-quantum protection in a file that demands it");
     }
     return {};

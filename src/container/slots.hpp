@@ -36,8 +36,6 @@ Result<Slots> parse_slots(Bytes region, const trust::Caps& caps);
 Result<std::vector<Slot>> parse_slot_list(Reader& r, size_t count, const trust::Caps& caps);
 // Which kinds may stand together in a file with these incompat bits.
 Status check_slot_rules(const Slots& slots, const Header& header, bool has_trusted_signature);
-// Whether a slot is of a kind that a quantum computer could open.
-bool has_classical(const Slots& slots);
 // That a distributor of the policy signed this block, as kSlotsSigned demands.
 Status check_slots_signature(const Slots& slots, const trust::Policy& policy);
 

@@ -407,6 +407,20 @@ TEST_CASE("a grant is not made to a password") {
     CHECK(f.opens(with_grant(Keys::password_ring("correct horse"), *forged)) == Detail::kFormat);
 }
 
+TEST_CASE("what a file says of its recipients holds for grants") {
+    const Fixture f(signed_options({keys().x25519()}));
+    const trust::Keyring ring = with_grant({}, grant_for(f, identity()));
+    const Unverified file = f.look();
+    REQUIRE(grants_for(file.header, file.content_id, ring, keys().policy())->size() == 1);
+    for (const Incompat bit : {kPostQuantumOnly, kLicenceRequired}) {
+        Header demanding = file.header;
+        demanding.incompat |= bit;
+        const auto grants = grants_for(demanding, file.content_id, ring, keys().policy());
+        REQUIRE(!grants.ok());
+        CHECK(grants.error().detail() == Detail::kFormat);
+    }
+}
+
 TEST_CASE("where recipients must be signed, only a distributor's word counts") {
     const Fixture f(slots_signed());
     CHECK(f.look().header.has(kSlotsSigned));
