@@ -20,7 +20,8 @@ Result<std::string> real_path(const std::string& path);
 Status copy_access(const File& from, const std::string& to);
 
 // Lets one writer at a time change `path`, among those that ask. The lock is the kernel's, on an empty file
-// `.NAME.lock` in the same folder, so that it ends with the process that holds it; the file is removed on release.
+// `.NAME.lock` in the same folder, so that it ends with the process that holds it. The file is removed on release;
+// one that a killed process left holds nobody up.
 class FileLock {
  public:
     // Waits for another holder at most `wait_ms`.
