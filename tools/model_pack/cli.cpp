@@ -1,5 +1,6 @@
 #include "cli.hpp"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <termios.h>
 #include <unistd.h>
@@ -8,9 +9,11 @@
 #include <filesystem>
 #include <random>
 
+#include "coffer/base/host.hpp"
 #include "container/grant.hpp"
 #include "crypto/age.hpp"
 #include "offline/npy.hpp"
+#include "state_dir.hpp"
 
 namespace coffer::cli {
 namespace {
@@ -19,12 +22,15 @@ namespace {
 const char* hint(const Error& error) {
     switch (error.detail()) {
         case Detail::kNoRecipient: return "none of the given keys opens this file; see `model-pack inspect FILE`";
-        case Detail::kUntrusted: return "name the vendor's public key with --trust";
+        case Detail::kUntrusted: return "name the vendor's public key with --trust, or a trust bundle with --bundle";
         case Detail::kSignature:
             return "it was changed, or it or its recipients are signed by no key given with --trust, "
                    "--trust-distributor";
         case Detail::kUnprotected: return "it was packed with --unprotected; --allow-unprotected opens it";
-        case Detail::kRollback: return "a newer version is required by --min-version";
+        case Detail::kRollback:
+            return "something newer is required: by --min-version, the trust bundle or what was seen";
+        case Detail::kLicence:
+            return "see `model-pack licence show FILE`; --licence and --trust-licensor name the files";
         case Detail::kWrongModel: return "the name of the model is not the one given with --name";
         default: break;
     }
@@ -117,6 +123,21 @@ std::string hex(Bytes bytes) {
     return out;
 }
 
+std::string time_text(uint64_t unix_seconds) {
+    constexpr uint64_t kYear9999 = 253402300799;
+    if (unix_seconds == 0) return "-";
+    if (unix_seconds > kYear9999) return std::to_string(unix_seconds);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(unix_seconds)));
+}
+
+void print_fields(const std::string& name, bool verified, const Json& document) {
+    fmt::print("{}{}\n", name, verified ? "" : "   UNVERIFIED: anyone could have written what follows");
+    for (const auto& [key, value] : document.items()) {
+        if (key == "file") continue;
+        fmt::print("  {:<16} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+}
+
 void add_access(CLI::App& app, AccessOptions& o) {
     app.add_option("--key", o.keys, "Key: a file, 'password' (asked), 'fd:N' or 'raw:FILE'; may be repeated")
         ->type_name("K");
@@ -126,6 +147,18 @@ void add_access(CLI::App& app, AccessOptions& o) {
     app.add_option("--trust-distributor", o.distributors,
                    "Public key (PEM) of who may sign recipients, for files packed with --sign-slots; may be repeated")
         ->type_name("PUB");
+    app.add_option("--licence", o.licences, "A licence for a key given, for models that demand one; may be repeated")
+        ->type_name("L");
+    app.add_option("--trust-licensor", o.licensors, "Public key (PEM) of whose licences count; may be repeated")
+        ->type_name("PUB");
+    app.add_option("--product", o.product, "Only licences for this product count")->type_name("P");
+    app.add_option("--host", o.hosts, "A value of this host, in place of the one found; may be repeated")
+        ->type_name("KIND=VALUE");
+    app.add_option("--bundle", o.bundle, "Take all trusted keys and what was revoked from this trust bundle")
+        ->type_name("B");
+    app.add_option("--state", o.state,
+                   "Folder of `model-pack trust init`, or 'default': follow its bundle, remember what was seen")
+        ->type_name("DIR");
     app.add_option("--threshold", o.threshold, "How many different trusted signers are needed")
         ->capture_default_str();
     app.add_option("--name", o.name, "The model must have been packed under this name")->type_name("ID");
@@ -138,6 +171,27 @@ void add_access(CLI::App& app, AccessOptions& o) {
     app.add_flag("--allow-unsigned", o.allow_unsigned, "Accept files without a signature: anyone may have made them");
 }
 
+namespace {
+
+Status follow_bundle(const AccessOptions& o, trust::Policy& policy) {
+    if (!o.bundle.empty()) {
+        COFFER_TRY_ASSIGN(auto bundle, load_bundle_file(o.bundle));
+        COFFER_TRY(policy.follow(std::move(bundle)));
+    }
+    if (!o.state.empty()) {
+        COFFER_TRY_ASSIGN(const StateDir dir, StateDir::at(o.state));
+        policy.state = dir.store();
+        if (o.bundle.empty()) {
+            COFFER_TRY_ASSIGN(auto bundle, dir.bundle());
+            COFFER_TRY(policy.follow(std::move(bundle)));
+        }
+    }
+    policy.threshold = std::max(policy.threshold, o.threshold);
+    return {};
+}
+
+}  // namespace
+
 Result<trust::Policy> make_policy(const AccessOptions& o) {
     trust::Policy policy;
     for (const std::string& path : o.trust) {
@@ -148,7 +202,21 @@ Result<trust::Policy> make_policy(const AccessOptions& o) {
         COFFER_TRY_ASSIGN(const trust::Signer distributor, trust::load_signer(path));
         COFFER_TRY(policy.add_distributor(distributor));
     }
+    for (const std::string& path : o.licensors) {
+        COFFER_TRY_ASSIGN(const trust::Signer licensor, trust::load_signer(path));
+        COFFER_TRY(policy.add_licensor(licensor));
+    }
     policy.threshold = o.threshold;
+    COFFER_TRY(follow_bundle(o, policy));
+    policy.product = o.product;
+    policy.host_value = [](const std::string& kind) { return os::host_value(kind); };
+    for (const std::string& text : o.hosts) {
+        const size_t at = text.find('=');
+        if (at == 0 || at == text.npos) {
+            return error(Code::kInvalidArgument, "--host '", text, "': expected KIND=VALUE");
+        }
+        policy.host_values.emplace_back(text.substr(0, at), text.substr(at + 1));
+    }
     if (!o.name.empty()) COFFER_TRY(policy.expect_model(o.name));
     policy.min_version = o.min_version;
     policy.caps.max_memory = o.max_memory;
@@ -268,6 +336,7 @@ Result<Access> Access::create(const AccessOptions& o) {
     Access access;
     COFFER_TRY_ASSIGN(access.policy, make_policy(o));
     for (const std::string& spec : o.keys) COFFER_TRY(add_key(access.keyring, spec));
+    for (const std::string& path : o.licences) COFFER_TRY(trust::load_licence(access.keyring, path));
     for (const std::string& path : o.grants) COFFER_TRY(container::load_grant(access.keyring, path));
     return access;
 }

@@ -73,19 +73,28 @@ Status refuse_same_file(const std::string& output, const std::string& input);
 // "12.3 MB", "417 KB".
 std::string bytes_text(uint64_t bytes);
 std::string hex(Bytes bytes);
+// "2026-11-25T18:00:00Z", "-" for 0.
+std::string time_text(uint64_t unix_seconds);
+// A document for people: its fields one a line, under a name that says when nothing of it is verified.
+void print_fields(const std::string& name, bool verified, const Json& document);
 
 // ---- keys, trust, loading ----------------------------------------------------------------------------------
 
 // --key K ... --trust PUB ... and what goes with them.
 struct AccessOptions {
-    std::vector<std::string> keys, grants;
-    std::vector<std::string> trust, distributors;
+    std::vector<std::string> keys, grants, licences;
+    std::vector<std::string> trust, distributors, licensors;
+    std::string bundle, state;  // in place of trusted keys; state is a folder of `trust init`
+    std::string product;
+    std::vector<std::string> hosts;  // KIND=VALUE
     uint32_t threshold = 1;
     std::string name;
     uint64_t min_version = 0;
     uint64_t max_memory = 0;
     bool aead_only = false;
     bool allow_unprotected = false, allow_unsigned = false;
+
+    bool trusts_somebody() const { return !trust.empty() || !bundle.empty() || !state.empty(); }
 };
 void add_access(CLI::App& app, AccessOptions& options);
 Result<trust::Policy> make_policy(const AccessOptions& options);

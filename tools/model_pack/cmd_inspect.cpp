@@ -43,6 +43,7 @@ Json describe_file(const container::Unverified& u) {
             {"content_id", hex(u.content_id)},
             {"model_id", hex(u.header.model_id)},
             {"model_version", u.header.model_version},
+            {"licence_required", u.header.has(container::kLicenceRequired)},
             {"created", u.header.created},
             {"not_after", u.header.not_after},
             {"suite", crypto::suite_name(u.header.aead())},
@@ -75,21 +76,12 @@ bool is_onnx(const std::string& path) {
     return path.size() > 5 && path.ends_with(".onnx");
 }
 
-void print_text(const InspectOptions& o, const Json& r) {
-    const bool verified = r.contains("verified") && r["verified"].get<bool>();
-    fmt::print("{}{}\n", o.file, verified ? "" : "   UNVERIFIED: anyone could have written what follows");
-    for (const auto& [key, value] : r.items()) {
-        if (key == "file") continue;
-        fmt::print("  {:<16} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
-    }
-}
-
 Result<int> inspect(const InspectOptions& o) {
     if (is_onnx(o.file)) return inspect_onnx(o);
     COFFER_TRY_ASSIGN(const container::Unverified facts, container::inspect(container::Source::file(o.file)));
     Json result = describe_file(facts);
     result["verified"] = false;
-    if (!o.access.trust.empty() || o.access.allow_unprotected) {
+    if (o.access.trusts_somebody() || o.access.allow_unprotected) {
         if (!o.access.keys.empty() || o.access.allow_unprotected) {
             COFFER_TRY_ASSIGN(const runtime::Loaded loaded, load(o.file, o.access, true));
             result["name"] = loaded.model->graph().name;
@@ -115,7 +107,7 @@ Result<int> inspect(const InspectOptions& o) {
     if (o.json) {
         print_json("inspect", result);
     } else {
-        print_text(o, result);
+        print_fields(o.file, result["verified"].get<bool>(), result);
     }
     return kOk;
 }

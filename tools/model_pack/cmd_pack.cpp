@@ -11,7 +11,8 @@ namespace {
 struct PackOptions {
     std::string input, output, name, precision = "fp32", data, expires, suite = "aes-256-gcm";
     uint64_t version = 0;
-    bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false, sign_later = false;
+    bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false, sign_later = false,
+         licence = false;
     std::vector<std::string> attach, meta, states, recipients, signers, distributors;
 };
 
@@ -135,6 +136,7 @@ Result<int> pack(const PackOptions& o) {
     for (const trust::SigningKey& key : distributors) w.distributors.push_back(&key);
     for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, w.recipients));
     w.unprotected = o.unprotected;
+    w.require_licence = o.licence;
     w.pad_payload = o.pad;
     w.suite = o.suite == "chacha20-poly1305" ? crypto::Suite::kChaCha20Poly1305 : crypto::Suite::kAes256Gcm;
     w.op_version = &ops::version_of;
@@ -208,6 +210,8 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("--suite", o->suite, "Cipher suite")
         ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
         ->capture_default_str();
+    app->add_flag("--require-licence", o->licence,
+                  "Opens through a licence alone; --encrypt-to names product keys, raw:FILE");
     app->add_flag("--pad", o->pad, "Hide the exact size (adds at most 12 %)");
     app->add_flag("--unprotected", o->unprotected, "Neither encrypt nor sign: for local experiments");
     app->add_flag("--dry-run", o->dry_run, "Only say whether the model will run and at what size");

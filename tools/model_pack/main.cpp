@@ -20,6 +20,8 @@ void add_verify(CLI::App&, std::vector<Verb>&);
 void add_recipients_verbs(CLI::App&, std::vector<Verb>&);
 void add_grant(CLI::App&, std::vector<Verb>&);
 void add_sign(CLI::App&, std::vector<Verb>&);
+void add_licence(CLI::App&, std::vector<Verb>&);
+void add_trust(CLI::App&, std::vector<Verb>&);
 void add_run(CLI::App&, std::vector<Verb>&);
 void add_compare(CLI::App&, std::vector<Verb>&);
 void add_bench(CLI::App&, std::vector<Verb>&);
@@ -32,9 +34,9 @@ void add_completion(CLI::App&, std::vector<Verb>&);
 
 namespace {
 
-constexpr AddVerb kVerbs[] = {add_key,       add_pack,   add_inspect, add_verify,    add_sign, add_recipients_verbs,
-                              add_grant,     add_run,    add_compare, add_bench,     add_dump, add_ops,
-                              add_onnx_test, add_doctor, add_version, add_completion};
+constexpr AddVerb kVerbs[] = {add_key,   add_pack,    add_inspect,   add_verify, add_sign,    add_recipients_verbs,
+                              add_grant, add_licence, add_trust,     add_run,    add_compare, add_bench,
+                              add_dump,  add_ops,     add_onnx_test, add_doctor, add_version, add_completion};
 
 // With one of them closed, the next file opened would take its number, and results would be written into it.
 // Standing in for stdout is something that cannot be written to, so that the loss is reported.

@@ -1,0 +1,271 @@
+// licence issue, show, check: product keys for one holder, on terms.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli.hpp"
+#include "coffer/base/host.hpp"
+#include "container/licence.hpp"
+
+namespace coffer::cli {
+namespace {
+
+struct IssueOptions {
+    std::string output, holder, product, versions, expires, starts, grace, suite = "aes-256-gcm";
+    std::vector<std::string> product_keys, recipients, signers, models, features, hosts;
+    uint32_t hosts_needed = 0;
+    bool json = false;
+};
+
+// "3..7", "3..", "3".
+Status parse_versions(const std::string& text, trust::LicenceClaims& claims) {
+    const size_t dots = text.find("..");
+    const std::string first = text.substr(0, dots), last = dots == text.npos ? first : text.substr(dots + 2);
+    if (!CLI::detail::lexical_cast(first, claims.min_version) ||
+        (!last.empty() && (!CLI::detail::lexical_cast(last, claims.max_version) || claims.max_version == 0))) {
+        return error(Code::kInvalidArgument, "--versions '", text, "': expected 1..9, 3.. or 5");
+    }
+    return {};
+}
+
+// "machine-id" for this host's value, or "machine-id:VALUE".
+Result<trust::HostBinding> parse_host(const std::string& text) {
+    const size_t colon = text.find(':');
+    const std::string kind = text.substr(0, colon);
+    if (colon != text.npos) return trust::bind_host(kind, text.substr(colon + 1));
+    const auto value = os::host_value(kind);
+    if (value) return trust::bind_host(kind, *value);
+    return error(Code::kInvalidArgument, "--bind ", kind, ": this host has no such value, or it may not be read");
+}
+
+Result<crypto::SecretBytes> load_product_key(const std::string& spec) {
+    if (!spec.starts_with("raw:")) {
+        return error(Code::kInvalidArgument, "--product-key ", spec, ": expected raw:FILE with 32 bytes");
+    }
+    return trust::read_key_file(spec.substr(4));
+}
+
+Result<trust::LicenceClaims> claims_of(const IssueOptions& o) {
+    trust::LicenceClaims c;
+    c.suite = o.suite == "chacha20-poly1305" ? crypto::Suite::kChaCha20Poly1305 : crypto::Suite::kAes256Gcm;
+    COFFER_TRY_ASSIGN(c.issued, created_time());
+    c.product = o.product;
+    c.holder = o.holder;
+    if (!o.starts.empty()) {
+        COFFER_TRY_ASSIGN(const uint64_t seconds, duration(o.starts, "--starts"));
+        c.not_before = c.issued + seconds;
+    }
+    if (!o.expires.empty()) {
+        COFFER_TRY_ASSIGN(const uint64_t seconds, duration(o.expires, "--expires"));
+        c.not_after = c.issued + seconds;
+    }
+    if (!o.grace.empty()) {
+        if (o.expires.empty()) return error(Code::kInvalidArgument, "--grace goes with --expires");
+        COFFER_TRY_ASSIGN(c.grace, duration(o.grace, "--grace"));
+    }
+    for (const std::string& name : o.models) {
+        COFFER_TRY_ASSIGN(const trust::ModelId id, trust::model_id(name));
+        c.models.push_back(id);
+    }
+    std::ranges::sort(c.models);
+    c.models.erase(std::ranges::unique(c.models).begin(), c.models.end());
+    if (!o.versions.empty()) COFFER_TRY(parse_versions(o.versions, c));
+    c.features = o.features;
+    for (const std::string& text : o.hosts) {
+        COFFER_TRY_ASSIGN(trust::HostBinding host, parse_host(text));
+        c.hosts.push_back(std::move(host));
+    }
+    c.hosts_needed = o.hosts_needed != 0 ? o.hosts_needed : static_cast<uint32_t>(c.hosts.size());
+    return c;
+}
+
+Json describe(const trust::LicenceId& id, const trust::LicenceClaims& c) {
+    Json models = Json::array(), hosts = Json::array(), keys = Json::array();
+    for (const trust::ModelId& model : c.models) models.push_back(hex(model));
+    for (const trust::HostBinding& host : c.hosts) hosts.push_back(host.kind);
+    for (const trust::KekId& key : c.kek_ids) keys.push_back(hex(key));
+    return {{"licence_id", hex(id)},
+            {"product", c.product},
+            {"holder", c.holder},
+            {"issued", time_text(c.issued)},
+            {"not_before", time_text(c.not_before)},
+            {"not_after", time_text(c.not_after)},
+            {"grace_seconds", c.grace},
+            {"model_ids", models},
+            {"versions", fmt::format("{}..{}", c.min_version, c.max_version ? std::to_string(c.max_version) : "")},
+            {"features", c.features},
+            {"hosts", hosts},
+            {"hosts_needed", c.hosts_needed},
+            {"suite", crypto::suite_name(c.suite)},
+            {"wraps", c.kek_ids.size()},
+            {"product_key_ids", keys}};
+}
+
+Result<int> issue(const IssueOptions& o) {
+    for (const auto* list : {&o.product_keys, &o.recipients, &o.signers}) {
+        for (const std::string& path : *list) {
+            COFFER_TRY(refuse_same_file(o.output, path.starts_with("raw:") ? path.substr(4) : path));
+        }
+    }
+    container::LicenceOrder order;
+    COFFER_TRY_ASSIGN(order.claims, claims_of(o));
+    for (const std::string& spec : o.product_keys) {
+        COFFER_TRY_ASSIGN(crypto::SecretBytes key, load_product_key(spec));
+        order.product_keys.push_back(std::move(key));
+    }
+    for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, order.recipients));
+    std::vector<trust::SigningKey> keys;
+    for (const std::string& path : o.signers) {
+        COFFER_TRY_ASSIGN(trust::SigningKey key, load_signing_key(path));
+        keys.push_back(std::move(key));
+    }
+    for (const trust::SigningKey& key : keys) order.signers.push_back(&key);
+    COFFER_TRY_ASSIGN(const container::Issued issued, container::issue_licence(order));
+    COFFER_TRY(write_text(o.output, std::string(as_text(issued.file))));
+    if (o.json) {
+        COFFER_TRY_ASSIGN(const trust::LicenceEnvelope envelope, trust::parse_licence(issued.file, {}));
+        COFFER_TRY_ASSIGN(const trust::LicenceClaims claims, trust::decode_claims(envelope));
+        Json result{{"output", o.output}};
+        result.update(describe(issued.id, claims));
+        print_json("licence issue", result);
+    } else {
+        fmt::print("{}: licence {} for '{}', {}\n", o.output, hex(issued.id), o.product,
+                   order.claims.not_after ? "until " + time_text(order.claims.not_after) : "without an end");
+    }
+    return kOk;
+}
+
+struct ShowOptions {
+    std::string file, bundle;
+    std::vector<std::string> licensors;
+    bool json = false;
+};
+
+Result<int> show(const ShowOptions& o) {
+    COFFER_TRY_ASSIGN(const std::vector<std::byte> file, os::read_file(o.file, trust::kMaxLicenceBytes));
+    AccessOptions access;
+    access.licensors = o.licensors;
+    access.bundle = o.bundle;
+    Json result{{"file", o.file}};
+    const bool verified = !o.licensors.empty() || !o.bundle.empty();
+    if (verified) {
+        COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(access));
+        COFFER_TRY_ASSIGN(const trust::Licence licence, trust::verify_licence(file, policy));
+        result.update(describe(licence.id, licence.claims));
+    } else {
+        COFFER_TRY_ASSIGN(const trust::LicenceEnvelope envelope, trust::parse_licence(file, {}));
+        COFFER_TRY_ASSIGN(const trust::LicenceClaims claims, trust::decode_claims(envelope));
+        result.update(describe(envelope.id, claims));
+    }
+    result["verified"] = verified;
+    if (o.json) {
+        print_json("licence show", result);
+    } else {
+        print_fields(o.file, verified, result);
+    }
+    return kOk;
+}
+
+struct CheckOptions {
+    std::string file, model;
+    AccessOptions access;
+    bool json = false;
+};
+
+Result<int> check(CheckOptions o) {
+    o.access.licences.push_back(o.file);
+    COFFER_TRY_ASSIGN(Access access, Access::create(o.access));
+    // The licence is the question here; who signed the model is one only if it was asked.
+    const bool signer_checked = !access.policy.signers.empty();
+    if (!signer_checked) access.policy.allow_unsigned = true;
+    COFFER_TRY_ASSIGN(const container::Facts facts,
+                      container::check_access(container::Source::file(o.model), access.policy, access.keyring));
+    if (!facts.licence) return error(Code::kInvalidArgument, o.model, ": this model demands no licence");
+    if (o.json) {
+        Json result{{"file", o.file},
+                    {"model_file", o.model},
+                    {"model_version", facts.header.model_version},
+                    {"ok", true},
+                    {"in_grace", facts.licence_in_grace},
+                    {"signer_checked", signer_checked}};
+        result.update(describe(facts.licence->id, facts.licence->claims));
+        print_json("licence check", result);
+        return kOk;
+    }
+    if (!signer_checked) print_note("note: who signed the model was not checked; name him with --trust");
+    fmt::print("{}: opens {} (version {}){}\n", o.file, o.model, facts.header.model_version,
+               facts.licence_in_grace ? "; it has ended, and its grace runs" : "");
+    return kOk;
+}
+
+}  // namespace
+
+void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
+    auto* app = root.add_subcommand("licence", "Issue, show and check licences");
+    app->require_subcommand(1);
+
+    auto* create = app->add_subcommand("issue", "Wrap product keys for one holder, on terms, and sign that");
+    auto o = std::make_shared<IssueOptions>();
+    create->add_option("-o,--output", o->output, "The licence to write")->required()->type_name("L");
+    create->add_option("--product-key", o->product_keys, "Product key, raw:FILE; may be repeated")
+        ->required()
+        ->type_name("K");
+    create->add_option("--to", o->recipients, "Public key of the holder's device: age1..., a file; may be repeated")
+        ->required()
+        ->type_name("R");
+    create->add_option("--sign", o->signers, "Licensor's private key (PEM); may be repeated")
+        ->required()
+        ->type_name("KEY");
+    create->add_option("--product", o->product, "Name of the product")->required()->type_name("P");
+    create->add_option("--holder", o->holder, "Who it is for")->type_name("H");
+    create->add_option("--model", o->models, "Name of a model it opens; may be repeated")
+        ->required()
+        ->type_name("ID");
+    create->add_option("--versions", o->versions, "Versions of the models, such as 1..9 or 3..; default all")
+        ->type_name("A..B");
+    create->add_option("--starts", o->starts, "Not valid before this time from now, such as 7d")->type_name("TIME");
+    create->add_option("--expires", o->expires, "Valid for this time, such as 365d; default without an end")
+        ->type_name("TIME");
+    create->add_option("--grace", o->grace, "Opens for this time after the end, such as 7d")->type_name("TIME");
+    create->add_option("--feature", o->features, "Name of a feature, for the application; may be repeated")
+        ->type_name("F");
+    create
+        ->add_option("--bind", o->hosts, "Only on a host with this value; without VALUE this host's; may be repeated")
+        ->type_name("KIND[:VALUE]");
+    create->add_option("--bind-need", o->hosts_needed, "How many of the values must match; default all");
+    create->add_option("--suite", o->suite, "Cipher suite of the wraps")
+        ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
+        ->capture_default_str();
+    add_json(*create, o->json);
+    create->footer(
+        "Example:\n"
+        "  model-pack licence issue --product-key raw:product.key --to device.pub --sign licensor.key \\\n"
+        "      --product Vision --holder 'Acme Ltd' --model com.acme.net --expires 365d --grace 7d -o acme.licence");
+    verbs.push_back({create, [o] { return issue(*o); }});
+
+    auto* display = app->add_subcommand("show", "Show what a licence says");
+    auto s = std::make_shared<ShowOptions>();
+    display->add_option("FILE", s->file, "A licence")->required();
+    display->add_option("--trust-licensor", s->licensors, "Public key (PEM) of a licensor to trust; may be repeated")
+        ->type_name("PUB");
+    display->add_option("--bundle", s->bundle, "Take the trusted licensors from a trust bundle")->type_name("B");
+    add_json(*display, s->json);
+    display->footer(
+        "Example:\n"
+        "  model-pack licence show acme.licence --trust-licensor licensor.pub");
+    verbs.push_back({display, [s] { return show(*s); }});
+
+    auto* test = app->add_subcommand("check", "Say whether a licence opens a model here and now");
+    auto c = std::make_shared<CheckOptions>();
+    test->add_option("FILE", c->file, "A licence")->required();
+    test->add_option("--model-file", c->model, "The model")->required()->type_name("M");
+    add_access(*test, c->access);
+    add_json(*test, c->json);
+    test->footer(
+        "Example:\n"
+        "  model-pack licence check acme.licence --key device.key --trust-licensor licensor.pub \\\n"
+        "      --trust vendor.pub --model-file net.coffer");
+    verbs.push_back({test, [c] { return check(*c); }});
+}
+
+}  // namespace coffer::cli
