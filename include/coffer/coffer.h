@@ -217,7 +217,7 @@ COFFER_API coffer_status coffer_policy_add_distributor_pem(coffer_policy* policy
                                                            coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status coffer_policy_add_distributor_file(coffer_policy* policy, const char* path,
                                                             coffer_error* error) COFFER_NOEXCEPT;
-/* How many different trusted signers must have signed. Default 1. */
+/* How many different trusted signers must have signed. Default 1. Refused when a trust bundle says it. */
 COFFER_API coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers,
                                                      coffer_error* error) COFFER_NOEXCEPT;
 /* Only a model packed under this name opens ("com.acme.detector"). Default: any. */
