@@ -19,7 +19,9 @@ namespace coffer::os {
 namespace {
 
 Error failed(const char* action, std::string_view path) {
-    return error(Code::kIo, Detail::kIo, action, " '", path, "': ", std::system_category().message(errno));
+    const int code = errno;
+    if (code == ENOMEM) return error(Code::kOutOfMemory, action, " '", path, "': out of memory");
+    return error(Code::kIo, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
 }
 
 struct Fd {
@@ -44,11 +46,9 @@ Result<std::string> real_path(const std::string& path) {
     if (path.find('\0') != std::string::npos) {
         return error(Code::kInvalidArgument, "file name '", path, "' has a NUL");
     }
-    char* resolved = ::realpath(path.c_str(), nullptr);
-    if (resolved == nullptr) return failed("cannot open", path);
-    std::string out(resolved);
-    ::free(resolved);
-    return out;
+    const std::unique_ptr<char, decltype(&::free)> resolved(::realpath(path.c_str(), nullptr), &::free);
+    if (!resolved) return failed("cannot open", path);
+    return std::string(resolved.get());
 }
 
 Status copy_access(const File& from, const std::string& to) {

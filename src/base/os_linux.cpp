@@ -37,6 +37,7 @@ namespace coffer::os {
 namespace {
 
 Error io_error(const char* action, std::string_view path, int code) {
+    if (code == ENOMEM) return error(Code::kOutOfMemory, action, " '", path, "': out of memory");
     return error(Code::kIo, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
 }
 

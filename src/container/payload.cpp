@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <exception>
 
 #include "container/errors.hpp"
 
@@ -20,12 +21,20 @@ class FirstError {
         const std::lock_guard lock(mutex_);
         if (!stop_.exchange(true)) status_ = std::move(status);
     }
-    Status take() { return std::move(status_); }
+    void add(std::exception_ptr exception) {
+        const std::lock_guard lock(mutex_);
+        if (!stop_.exchange(true)) exception_ = std::move(exception);
+    }
+    Status take() {
+        if (exception_) std::rethrow_exception(exception_);
+        return std::move(status_);
+    }
 
  private:
     std::atomic<bool> stop_{false};
     std::mutex mutex_;
     Status status_;
+    std::exception_ptr exception_;
 };
 
 struct Run {
@@ -41,8 +50,14 @@ std::vector<Run> split(Run all, uint64_t chunk_size) {
 
 Status for_each_run(const std::vector<Run>& runs, const ParallelFor& parallel, auto&& body) {
     FirstError first;
+    // Nothing on a worker's thread would catch what the standard library throws.
     parallel(runs.size(), [&](size_t i) {
-        if (!first.stop()) first.add(body(runs[i]));
+        if (first.stop()) return;
+        try {
+            first.add(body(runs[i]));
+        } catch (...) {
+            first.add(std::current_exception());
+        }
     });
     return first.take();
 }

@@ -9,11 +9,13 @@ namespace coffer::crypto {
 namespace {
 
 const EVP_CIPHER* cipher(Suite suite) {
-    static const EVP_CIPHER* const aes = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-    static const EVP_CIPHER* const chacha = EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr);
+    static constinit ossl::Lazy<EVP_CIPHER> aes{[] { return EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr); },
+                                                &EVP_CIPHER_free};
+    static constinit ossl::Lazy<EVP_CIPHER> chacha{
+        [] { return EVP_CIPHER_fetch(nullptr, "ChaCha20-Poly1305", nullptr); }, &EVP_CIPHER_free};
     switch (suite) {
-        case Suite::kAes256Gcm: return aes;
-        case Suite::kChaCha20Poly1305: return chacha;
+        case Suite::kAes256Gcm: return aes.get();
+        case Suite::kChaCha20Poly1305: return chacha.get();
     }
     return nullptr;
 }
@@ -22,9 +24,10 @@ enum Direction { kOpen = 0, kSeal = 1 };
 
 Result<ossl::CipherCtx> create_context(Suite suite, Bytes key, Direction direction) {
     if (key.size() != kAeadKeySize) return error(Code::kInvalidArgument, "AEAD key: ", key.size(), " bytes");
+    const EVP_CIPHER* const algorithm = cipher(suite);
     ossl::CipherCtx context(EVP_CIPHER_CTX_new());
-    if (!context ||
-        EVP_CipherInit_ex2(context.get(), cipher(suite), ossl::uchar(key), nullptr, direction, nullptr) != 1) {
+    if (!algorithm || !context ||
+        EVP_CipherInit_ex2(context.get(), algorithm, ossl::uchar(key), nullptr, direction, nullptr) != 1) {
         return ossl::failure(suite_name(suite));
     }
     return context;

@@ -75,8 +75,7 @@ Status ed25519_verify(const Ed25519Public& key, Bytes message, Bytes signature) 
                          message.size()) == 1) {
         return {};
     }
-    ossl::clear_errors();
-    return refused;
+    return ossl::failure_or(refused);
 }
 
 Status ed25519_check_public(const Ed25519Public& key) {

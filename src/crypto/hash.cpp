@@ -13,12 +13,14 @@ namespace {
 
 // A context a thread keeps: making one costs as much as hashing a few hundred bytes.
 EVP_MD_CTX* thread_context() {
-    thread_local const ossl::MdCtx context(EVP_MD_CTX_new());
+    thread_local ossl::MdCtx context;
+    if (!context) context.reset(EVP_MD_CTX_new());
     return context.get();
 }
 
 bool digest(EVP_MD_CTX* context, Parts parts, Hash& out) {
-    if (context == nullptr || EVP_DigestInit_ex2(context, ossl::sha256(), nullptr) != 1) return false;
+    const EVP_MD* const algorithm = ossl::sha256();
+    if (!context || !algorithm || EVP_DigestInit_ex2(context, algorithm, nullptr) != 1) return false;
     for (Bytes part : parts) {
         if (EVP_DigestUpdate(context, part.data(), part.size()) != 1) return false;
     }
@@ -27,17 +29,18 @@ bool digest(EVP_MD_CTX* context, Parts parts, Hash& out) {
 
 // HMAC with its digest chosen but no key: copied for each use, which spares two look-ups by name.
 const EVP_MAC_CTX* hmac_prototype() {
-    static const EVP_MAC_CTX* const prototype = []() -> EVP_MAC_CTX* {
+    constexpr auto make = []() -> EVP_MAC_CTX* {
         EVP_MAC* mac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
-        ossl::MacCtx context(EVP_MAC_CTX_new(mac));
+        ossl::MacCtx context(mac ? EVP_MAC_CTX_new(mac) : nullptr);
         EVP_MAC_free(mac);
         char name[] = "SHA256";
         const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
                                      OSSL_PARAM_construct_end()};
         if (!context || EVP_MAC_CTX_set_params(context.get(), params) != 1) return nullptr;
         return context.release();
-    }();
-    return prototype;
+    };
+    static constinit ossl::Lazy<EVP_MAC_CTX> prototype{make, &EVP_MAC_CTX_free};
+    return prototype.get();
 }
 
 Status hmac_into(Bytes key, std::span<const Bytes> parts, std::span<std::byte, kHashSize> out) {
@@ -79,8 +82,11 @@ void Sha256::Free::operator()(void* context) const {
 }
 
 Result<Sha256> Sha256::create() {
+    const EVP_MD* const algorithm = ossl::sha256();
     ossl::MdCtx context(EVP_MD_CTX_new());
-    if (!context || EVP_DigestInit_ex2(context.get(), ossl::sha256(), nullptr) != 1) return ossl::failure("SHA-256");
+    if (!algorithm || !context || EVP_DigestInit_ex2(context.get(), algorithm, nullptr) != 1) {
+        return ossl::failure("SHA-256");
+    }
     return Sha256(context.release());
 }
 

@@ -1,10 +1,10 @@
 #include "crypto/pem.hpp"
 
-#include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "crypto/ossl.hpp"
 
@@ -24,14 +24,12 @@ constexpr uint8_t kPrivateDer[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x0
 constexpr uint64_t kPassphraseN = 1 << 14;
 constexpr uint64_t kPassphraseR = 8, kPassphraseP = 5;
 
-using Bio = ossl::Owner<BIO, BIO_free_all>;
 using Pkcs8 = ossl::Owner<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
 using Encrypted = ossl::Owner<X509_SIG, X509_SIG_free>;
 using Algorithm = ossl::Owner<X509_ALGOR, X509_ALGOR_free>;
 
 Error malformed() {
-    ossl::clear_errors();
-    return error(Code::kFormat, "not an Ed25519 key in PEM form");
+    return ossl::failure_or(error(Code::kFormat, "not an Ed25519 key in PEM form"));
 }
 
 std::string_view trim(std::string_view text) {
@@ -41,32 +39,38 @@ std::string_view trim(std::string_view text) {
     return text.substr(first, text.find_last_not_of(space) - first + 1);
 }
 
-// "-----BEGIN label-----" ... "-----END label-----" and nothing else.
-bool is_single_block(std::string_view text, std::string_view label) {
+// What stands between "-----BEGIN label-----" and "-----END label-----"; nullopt when there is anything else.
+std::optional<std::string_view> single_block(std::string_view text, std::string_view label) {
     text = trim(text);
     const std::string begin = "-----BEGIN " + std::string(label) + "-----";
     const std::string end = "-----END " + std::string(label) + "-----";
-    return text.starts_with(begin) && text.ends_with(end) && text.find("-----BEGIN", begin.size()) == text.npos;
+    if (text.size() < begin.size() + end.size() || !text.starts_with(begin) || !text.ends_with(end))
+        return std::nullopt;
+    return text.substr(begin.size(), text.size() - begin.size() - end.size());
 }
 
+// Base64 in secret memory throughout, which libcrypto's reader of PEM does not offer.
 Result<SecretBytes> decode_pem(Bytes pem, std::string_view label) {
-    if (pem.size() > 64 * 1024 || !is_single_block(as_text(pem), label)) return malformed();
-    const Bio bio(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-    if (!bio) return ossl::failure("PEM");
-    char *name = nullptr, *header = nullptr;
-    unsigned char* data = nullptr;
-    long size = 0;
-    constexpr unsigned flags = PEM_FLAG_SECURE | PEM_FLAG_ONLY_B64;  // SECURE: wiped when freed
-    const bool read = PEM_read_bio_ex(bio.get(), &name, &header, &data, &size, flags) == 1;
-    Result<SecretBytes> der = malformed();
-    if (read && header[0] == '\0' && size > 0) {
-        der = SecretBytes::copy_of({reinterpret_cast<std::byte*>(data), static_cast<size_t>(size)});
+    const auto body = pem.size() > 64 * 1024 ? std::nullopt : single_block(as_text(pem), label);
+    if (!body) return malformed();
+    COFFER_TRY_ASSIGN(SecretBytes digits, SecretBytes::create(body->size()));
+    size_t size = 0;
+    for (const char c : *body) {
+        if (c != '\n' && c != '\r') digits.mutable_bytes()[size++] = static_cast<std::byte>(c);
     }
-    if (read) {
-        OPENSSL_secure_clear_free(name, std::char_traits<char>::length(name) + 1);
-        OPENSSL_secure_clear_free(header, std::char_traits<char>::length(header) + 1);
-        OPENSSL_secure_clear_free(data, static_cast<size_t>(size));
+    digits.truncate(size);
+    const std::string_view text = as_text(digits.bytes());
+    const size_t padding = text.size() - (text.find_last_not_of('=') + 1);
+    // libcrypto takes blanks at both ends for nothing and '=' anywhere for zero.
+    if (text.empty() || size % 4 != 0 || padding > 2 ||
+        text.substr(0, size - padding).find_first_of("= \t") != text.npos) {
+        return malformed();
     }
+    COFFER_TRY_ASSIGN(SecretBytes der, SecretBytes::create(size / 4 * 3));
+    const int decoded =
+        EVP_DecodeBlock(ossl::uchar(der.mutable_bytes()), ossl::uchar(digits.bytes()), static_cast<int>(size));
+    if (decoded < 0 || static_cast<size_t>(decoded) != der.size()) return malformed();
+    der.truncate(der.size() - padding);
     return der;
 }
 
@@ -164,7 +168,7 @@ Result<SecretBytes> ed25519_private_to_pem(const SecretBytes& seed, Bytes passph
 }
 
 bool is_encrypted_pem(Bytes pem) {
-    return is_single_block(as_text(pem), kEncryptedLabel);
+    return single_block(as_text(pem), kEncryptedLabel).has_value();
 }
 
 Result<SecretBytes> ed25519_private_from_pem(Bytes pem, Bytes passphrase) {
@@ -177,10 +181,7 @@ Result<SecretBytes> ed25519_private_from_pem(Bytes pem, Bytes passphrase) {
     COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kEncryptedLabel));
     if (passphrase.empty()) return error(Code::kAuth, "the key needs a passphrase");
     const Pkcs8 info = decrypt_pkcs8(der.bytes(), passphrase);
-    if (!info) {
-        ossl::clear_errors();
-        return error(Code::kAuth, "wrong passphrase, or a damaged key");
-    }
+    if (!info) return ossl::failure_or(error(Code::kAuth, "wrong passphrase, or a damaged key"));
     return seed_of(info.get());
 }
 

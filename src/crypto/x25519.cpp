@@ -56,8 +56,7 @@ Result<SecretBytes> x25519(const SecretBytes& secret, const X25519Public& peer) 
     size_t size = shared.size();
     // libcrypto refuses to return zeros, which only a peer's small-order point can cause.
     if (EVP_PKEY_derive(context.get(), ossl::uchar(shared.mutable_bytes()), &size) != 1 || size != shared.size()) {
-        ossl::clear_errors();
-        return error(Code::kAuth, "X25519: the peer's key is of small order");
+        return ossl::failure_or(error(Code::kAuth, "X25519: the peer's key is of small order"));
     }
     return shared;
 }

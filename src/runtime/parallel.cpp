@@ -17,8 +17,13 @@ inline void relax() {
 
 }  // namespace
 
+// A system that gives no more threads gives fewer: the caller of run() works alone if it must.
 ThreadPool::ThreadPool(unsigned threads) {
-    for (unsigned i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    workers_.reserve(threads > 0 ? threads - 1 : 0);
+    try {
+        for (unsigned i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
+    } catch (const std::exception&) {
+    }
 }
 
 ThreadPool::~ThreadPool() {
