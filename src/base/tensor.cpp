@@ -5,10 +5,10 @@
 #include <limits>
 #include <new>
 
+#include "coffer/base/private_memory.hpp"
+
 namespace coffer {
 namespace {
-
-constexpr std::align_val_t kAlignment{64};
 
 // Value of a small float with `exponent_bits` and `mantissa_bits`; specials are decided by the caller.
 double decode_minifloat(uint32_t bits, int exponent_bits, int mantissa_bits, int bias) {
@@ -120,21 +120,31 @@ Result<Tensor> Tensor::create(DType dtype, const Shape& shape) {
         return error(Code::kLimit, Detail::kLimit, "tensor of ", dtype, " ", shape, " is too large");
     }
     const size_t allocated = round_up<size_t>(size + 1, 64);
-    void* data = allocated < size ? nullptr : ::operator new(allocated, kAlignment, std::nothrow);
-    if (!data) return error(Code::kOutOfMemory, "no memory for a tensor of ", dtype, " ", shape);
-    std::memset(data, 0, allocated);
+    const std::shared_ptr<MemoryBudget>& budget = BudgetScope::current();
+    if (budget && !budget->charge(allocated)) {
+        return error(Code::kLimit, Detail::kLimit, "a tensor of ", dtype, " ", shape, " is over the memory limit of ",
+                     budget->limit(), " bytes");
+    }
+    void* data = allocated < size ? nullptr : allocate_private(allocated);
+    if (!data) {
+        if (budget) budget->refund(allocated);
+        return error(Code::kOutOfMemory, "no memory for a tensor of ", dtype, " ", shape);
+    }
+    const auto release = [allocated, budget](void* memory) {
+        release_private(memory, allocated);
+        if (budget) budget->refund(allocated);
+    };
     Tensor t;
     t.view_ = {data, dtype, shape};
     if (dtype == DType::kString) {
         const auto n = static_cast<size_t>(shape.elements());
-        auto* strings = static_cast<std::string*>(data);
-        std::uninitialized_default_construct_n(strings, n);
-        t.owner_ = std::shared_ptr<void>(data, [n](void* p) {
-            std::destroy_n(static_cast<std::string*>(p), n);
-            ::operator delete(p, kAlignment);
+        std::uninitialized_default_construct_n(static_cast<std::string*>(data), n);
+        t.owner_ = std::shared_ptr<void>(data, [n, release](void* memory) {
+            std::destroy_n(static_cast<std::string*>(memory), n);
+            release(memory);
         });
     } else {
-        t.owner_ = std::shared_ptr<void>(data, [](void* p) { ::operator delete(p, kAlignment); });
+        t.owner_ = std::shared_ptr<void>(data, release);
     }
     return t;
 }

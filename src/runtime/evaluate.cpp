@@ -1,5 +1,7 @@
 #include "runtime/evaluate.hpp"
 
+#include <utility>
+
 namespace coffer::runtime {
 namespace {
 
@@ -50,18 +52,23 @@ class Evaluation final : public ops::RunContext {
 
 Result<std::byte*> Scratch::take(size_t bytes) {
     const size_t need = bytes + 64;
-    while (next_block_ < blocks_.size() && blocks_[next_block_].size() - used_ < need) {
+    if (need < bytes) return error(Code::kLimit, Detail::kLimit, "scratch of ", bytes, " bytes is too large");
+    while (next_block_ < blocks_.size() && blocks_[next_block_].nbytes() - used_ < need) {
         ++next_block_;
         used_ = 0;
     }
     if (next_block_ == blocks_.size()) {
-        if (need < bytes) return error(Code::kLimit, Detail::kLimit, "scratch of ", bytes, " bytes is too large");
-        blocks_.emplace_back(std::max(need, kBlock));
+        if (!std::in_range<int64_t>(need)) {
+            return error(Code::kLimit, Detail::kLimit, "scratch of ", bytes, " bytes is too large");
+        }
+        const Shape shape{static_cast<int64_t>(std::max(need, kBlock))};
+        COFFER_TRY_ASSIGN(Tensor block, Tensor::create(DType::kUint8, shape));
+        blocks_.push_back(std::move(block));
         used_ = 0;
     }
-    const auto base = reinterpret_cast<uintptr_t>(blocks_[next_block_].data() + used_);
-    const size_t skip = (64 - base % 64) % 64;
-    std::byte* p = blocks_[next_block_].data() + used_ + skip;
+    std::byte* const base = blocks_[next_block_].view().as<std::byte>() + used_;
+    const size_t skip = (64 - reinterpret_cast<uintptr_t>(base) % 64) % 64;
+    std::byte* p = base + skip;
     used_ += skip + bytes;
     return p;
 }

@@ -28,7 +28,7 @@ class Scratch {
     void reset() { used_ = 0; next_block_ = 0; }  // everything handed out is free again
 
    private:
-    std::vector<std::vector<std::byte>> blocks_;
+    std::vector<Tensor> blocks_;  // of bytes: out of core dumps, wiped, and within the memory limit
     size_t used_ = 0;
     size_t next_block_ = 0;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "coffer/base/private_memory.hpp"
 #include "coffer/ops/op.hpp"
 
 namespace coffer::runtime {
@@ -37,6 +38,7 @@ Result<std::shared_ptr<const Model>> Model::create(graph::Model graph, const Mod
     model->options_ = options;
     if (model->options_.max_memory == 0) model->options_.max_memory = os::memory_limit() / 2;
     for (const graph::Constant& c : model->graph_.constants) model->weight_bytes_ += c.tensor.nbytes();
+    const BudgetScope scope(std::make_shared<MemoryBudget>(model->options_.max_memory));
     COFFER_TRY(model->find_states());
     return std::shared_ptr<const Model>(std::move(model));
 }

@@ -37,7 +37,8 @@ Status check(const graph::ValueInfo& info, const Value& value) {
 
 }  // namespace
 
-Runner::Runner(std::shared_ptr<const Model> model) : model_(std::move(model)) {
+Runner::Runner(std::shared_ptr<const Model> model)
+    : model_(std::move(model)), budget_(std::make_shared<MemoryBudget>(model_->options().max_memory)) {
     const graph::Graph& g = model_->main();
     inputs_.resize(g.inputs.size());
     given_.resize(g.inputs.size());
@@ -92,6 +93,7 @@ Status Runner::check_bound() const {
 }
 
 Status Runner::reset() {
+    const BudgetScope scope(budget_);
     for (size_t k = 0; k < states_.size(); ++k) {
         const Tensor& initial = model_->states()[k].initial;
         COFFER_TRY_ASSIGN(states_[k].current, Tensor::create(initial.dtype(), initial.shape()));
@@ -102,6 +104,7 @@ Status Runner::reset() {
 }
 
 Status Runner::prepare() {
+    const BudgetScope scope(budget_);
     COFFER_TRY(check_bound());
     for (size_t k = 0; k < states_.size(); ++k) inputs_[model_->states()[k].input] = Value(states_[k].current);
     input_types_.clear();
@@ -128,6 +131,7 @@ Status Runner::bind_states() {
 }
 
 Status Runner::run(uint64_t deadline_ns) {
+    const BudgetScope scope(budget_);
     COFFER_TRY(check_bound());
     COFFER_TRY(bind_states());
     context_.deadline_ns = deadline_ns == 0 ? 0 : os::monotonic_ns() + deadline_ns;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "coffer/base/private_memory.hpp"
 #include "runtime/executor.hpp"
 #include "runtime/model.hpp"
 
@@ -61,6 +62,7 @@ class Runner {
     };
 
     std::shared_ptr<const Model> model_;
+    std::shared_ptr<MemoryBudget> budget_;  // of every tensor made in a run or a plan
     std::unique_ptr<Parallel> parallel_;
     ExecutionContext context_;
     std::unique_ptr<Executors> executors_;

@@ -1,0 +1,44 @@
+// Memory for what a sealed file keeps secret and for what is computed from it: tensors and scratch. It is zero when
+// handed out, kept out of core dumps, and wiped when it is released. Not for keys: those are locked in memory besides
+// (crypto/secret.hpp). Small pieces share pages, which are kept for reuse; large ones have their own.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace coffer {
+
+// 64-byte aligned; nullptr when there is no memory. Release with the same size.
+void* allocate_private(size_t size) noexcept;
+void release_private(void* memory, size_t size) noexcept;
+
+// How much memory the tensors that a thread makes may take together, until they are gone. A model decides what its
+// nodes ask for, so a run must have a limit.
+class MemoryBudget {
+ public:
+    explicit MemoryBudget(uint64_t limit) : limit_(limit) {}
+    bool charge(uint64_t bytes);
+    void refund(uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+    uint64_t limit() const { return limit_; }
+
+ private:
+    std::atomic<uint64_t> used_{0};
+    const uint64_t limit_;
+};
+
+// While it exists, Tensor::create() of this thread charges `budget`.
+class BudgetScope {
+ public:
+    explicit BudgetScope(std::shared_ptr<MemoryBudget> budget);
+    ~BudgetScope();
+    BudgetScope(const BudgetScope&) = delete;
+    BudgetScope& operator=(const BudgetScope&) = delete;
+    static const std::shared_ptr<MemoryBudget>& current();  // empty: no limit
+
+ private:
+    std::shared_ptr<MemoryBudget> outer_;
+};
+
+}  // namespace coffer
