@@ -1,0 +1,233 @@
+// docs/format.md 5.12, from outside: a process with a model open is aborted and its core dump searched for the file
+// key, all that is derived from it, and runs of weights; another is searched after it closed everything. Each search
+// is made once more for a secret that was leaked on purpose, so that "nothing found" means something.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+#include <functional>
+
+#include "container/fixture.hpp"
+#include "container/keys.hpp"
+#include "crypto/pem.hpp"
+#include "runtime/graphs.hpp"
+
+namespace coffer::container::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Secret {
+    std::string name;
+    FileBytes bytes;
+};
+
+FileBytes copy(Bytes bytes) {
+    return {bytes.begin(), bytes.end()};
+}
+std::string hex(Bytes bytes) {
+    std::string out;
+    for (const std::byte b : bytes) {
+        char digits[3];
+        std::snprintf(digits, sizeof digits, "%02x", std::to_integer<unsigned>(b));
+        out += digits;
+    }
+    return out;
+}
+
+// A model with weights in every place they come to: packed for kernels, as they are, folded at plan time.
+graph::Model model() {
+    coffer::test::Builder b;
+    const auto x = b.input("x", coffer::test::type(DType::kFloat, {-1, 3, 16, 16}));
+    const auto conv = b.node("Conv", {x, b.constant("w", coffer::test::noise({24, 3, 3, 3}, 1))});
+    const auto flat = b.node("Flatten", {b.node("GlobalAveragePool", {conv})});
+    const auto folded = b.node("Neg", {b.constant("folded", coffer::test::noise({24, 40}, 3))});
+    const auto y = b.node("MatMul", {flat, folded});
+    const auto z = b.node("Add", {y, b.constant("shift", coffer::test::noise({1, 40}, 4))});
+    b.output(z, "z");
+    b.model.name = "com.acme.detector";
+    b.model.version = 7;
+    return b.model;
+}
+
+// A sealed file on disk, and everything about it that nobody may find.
+struct Sealed {
+    TempDir dir;
+    std::string path = dir.file("m.coffer"), key = dir.file("kek"), signer = dir.file("vendor.pub");
+    std::vector<Secret> secrets;
+
+    Sealed() {
+        const graph::Model m = model();
+        const FileBytes file = pack(m, signed_options({keys().raw(), keys().x25519()}));
+        write_file(path, file);
+        write_file(key, keys().kek);
+        fs::permissions(key, fs::perms::owner_read);
+        write_file(signer, as_bytes(crypto::ed25519_public_to_pem(keys().signer.signer().public_key).value()));
+
+        const Header header = inspect(Source::memory(file))->header;
+        const auto slots = parse_slots(Bytes(file).subspan(header.body_len), {});
+        const Slots* const lists[] = {&*slots};
+        const auto unwrapped = unwrap(lists, header, keys().raw_ring(), keys().policy());
+        REQUIRE(unwrapped.ok());
+        const crypto::SecretBytes& dek = unwrapped->dek;
+        const Schedule schedule = Schedule::create(header, dek.bytes()).value();
+        add("raw key", keys().kek);
+        add("file key", dek.bytes());
+        add("PRK", crypto::hkdf_extract(header.salt, {dek.bytes()})->bytes());
+        add("MAC key", schedule.slots_mac_key()->bytes());
+        add("cache key", schedule.expand("cache", 32)->bytes());
+        add("manifest key", schedule.manifest()->key());
+        add("payload key", schedule.payload()->key());
+        for (const graph::Constant& c : m.constants) {
+            const Bytes bytes = c.tensor.bytes();
+            for (size_t at = 0; at + 32 <= bytes.size(); at += 160) {
+                add(c.name + " at " + std::to_string(at), bytes.subspan(at, 32));
+            }
+        }
+        // What folding gave: as secret as what it came from.
+        const std::span<float> weights = m.constants[1].tensor.span<float>();
+        std::vector<float> negated(weights.begin(), weights.end());
+        for (float& w : negated) w = -w;
+        for (size_t at = 0; at + 8 <= negated.size(); at += 40) {
+            add("-folded at " + std::to_string(at), std::as_bytes(std::span(negated).subspan(at, 8)));
+        }
+    }
+    void add(std::string name, Bytes bytes) {
+        REQUIRE(bytes.size() >= 32);
+        secrets.push_back({std::move(name), copy(bytes)});
+    }
+    static void write_file(const std::string& path, Bytes bytes) {
+        std::ofstream(path, std::ios::binary) << as_text(bytes);
+    }
+};
+
+const Sealed& sealed() {
+    static const Sealed s;
+    return s;
+}
+
+// Names of the secrets that `memory` holds.
+std::vector<std::string> found_in(Bytes memory, const std::vector<Secret>& secrets) {
+    std::vector<std::string> found;
+    for (const Secret& secret : secrets) {
+        if (::memmem(memory.data(), memory.size(), secret.bytes.data(), secret.bytes.size())) {
+            found.push_back(secret.name);
+        }
+    }
+    return found;
+}
+
+pid_t start(const char* mode, const std::string& leak = {}) {
+    const Sealed& s = sealed();
+    std::vector<const char*> arguments = {COFFER_VICTIM,    s.path.c_str(), s.key.c_str(),
+                                          s.signer.c_str(), mode,           leak.empty() ? nullptr : leak.c_str(),
+                                          nullptr};
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+        (void)::setrlimit(RLIMIT_CORE, &unlimited);
+        if (::chdir(s.dir.file("cores").c_str()) != 0) ::_exit(9);
+        ::execv(arguments[0], const_cast<char* const*>(arguments.data()));
+        ::_exit(9);
+    }
+    return child;
+}
+
+// All memory of a process that can be read.
+FileBytes memory_of(pid_t process) {
+    FileBytes all;
+    std::ifstream maps("/proc/" + std::to_string(process) + "/maps");
+    const int memory = ::open(("/proc/" + std::to_string(process) + "/mem").c_str(), O_RDONLY);
+    REQUIRE(memory >= 0);
+    std::string line;
+    while (std::getline(maps, line)) {
+        unsigned long from = 0, to = 0;
+        char access[5] = {};
+        if (std::sscanf(line.c_str(), "%lx-%lx %4s", &from, &to, access) != 3 || access[0] != 'r') continue;
+        if (line.find("[v") != line.npos) continue;  // vvar and vsyscall belong to the kernel
+        const size_t size = all.size();
+        all.resize(size + (to - from));
+        const ssize_t n = ::pread(memory, all.data() + size, to - from, static_cast<off_t>(from));
+        all.resize(size + static_cast<size_t>(std::max<ssize_t>(n, 0)));
+    }
+    ::close(memory);
+    return all;
+}
+
+// The memory of a stopped victim; it is ended.
+FileBytes memory_when_stopped(const char* mode, const std::string& leak = {}) {
+    const pid_t child = start(mode, leak);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, WUNTRACED) == child);
+    REQUIRE(WIFSTOPPED(status));
+    FileBytes all = memory_of(child);
+    ::kill(child, SIGKILL);
+    ::waitpid(child, &status, 0);
+    return all;
+}
+
+// The core dump of an aborted victim; empty where this system writes none to the folder.
+FileBytes core_of(const std::string& leak = {}) {
+    const std::string folder = sealed().dir.file("cores");
+    const pid_t child = start("abort", leak);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+    REQUIRE(WTERMSIG(status) == SIGABRT);
+    FileBytes core;
+    for (const auto& entry : fs::directory_iterator(folder)) {
+        core = read_all(entry.path());
+        fs::remove(entry.path());
+    }
+    return core;
+}
+
+void print(const std::vector<std::string>& names) {
+    for (const std::string& name : names) UNSCOPED_INFO("found: " << name);
+}
+
+TEST_CASE("a core dump of a process with a model open holds no key and no weights") {
+    fs::create_directory(sealed().dir.file("cores"));
+    const FileBytes core = core_of();
+    if (core.empty()) {
+        WARN("skipped: this system writes no core dump to the folder of the process (kernel.core_pattern)");
+        return;
+    }
+    const auto found = found_in(core, sealed().secrets);
+    print(found);
+    CHECK(found.empty());
+    // The search finds what is there: each secret, once it is leaked.
+    for (const size_t which : {size_t{1}, sealed().secrets.size() - 1}) {
+        const Secret& secret = sealed().secrets[which];
+        const FileBytes leaky = core_of(hex(secret.bytes));
+        CHECK(found_in(leaky, sealed().secrets) == std::vector<std::string>{secret.name});
+    }
+}
+
+TEST_CASE("after everything is closed no key and no weights are left in memory") {
+    fs::create_directory(sealed().dir.file("cores"));
+    // The file holds neither, so whatever is found was made by the process.
+    CHECK(found_in(read_all(sealed().path), sealed().secrets).empty());
+    const auto found = found_in(memory_when_stopped("closed"), sealed().secrets);
+    print(found);
+    CHECK(found.empty());
+
+    const Secret& secret = sealed().secrets[1];
+    CHECK(found_in(memory_when_stopped("closed", hex(secret.bytes)), sealed().secrets) ==
+          std::vector<std::string>{secret.name});
+    // While the model is open its weights are there, and so is the key that the keyring holds.
+    const auto open = found_in(memory_when_stopped("stop"), sealed().secrets);
+    CHECK(std::ranges::count(open, "raw key") == 1);
+    CHECK(std::ranges::count(open, "w at 0") == 1);
+    // The keys of the file are gone as soon as it is open.
+    for (const char* gone : {"file key", "PRK", "MAC key", "cache key", "manifest key", "payload key"}) {
+        CHECK(std::ranges::count(open, gone) == 0);
+    }
+}
+
+}  // namespace
+}  // namespace coffer::container::test
