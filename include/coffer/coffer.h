@@ -151,7 +151,8 @@ typedef struct coffer_keyring coffer_keyring;
 COFFER_API coffer_status coffer_keyring_new(coffer_keyring** keyring, coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API void coffer_keyring_free(coffer_keyring** keyring) COFFER_NOEXCEPT;
 
-/* A key file: age identities (AGE-SECRET-KEY-1..., as age-keygen writes them). Refused when it is a symbolic
+/* A key file: age identities (AGE-SECRET-KEY-1..., as age-keygen writes them), a P-256 key as PKCS#8 PEM, or 32 raw
+ * bytes. Refused when it is a symbolic
  * link, not a regular file, not owned by this user or root, or readable by others. */
 COFFER_API coffer_status coffer_keyring_add_file(coffer_keyring* keyring, const char* path,
                                                  coffer_error* error) COFFER_NOEXCEPT;
@@ -197,6 +198,44 @@ COFFER_API coffer_status coffer_keyring_add_licence(coffer_keyring* keyring, con
                                                     coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status coffer_keyring_add_licence_file(coffer_keyring* keyring, const char* path,
                                                          coffer_error* error) COFFER_NOEXCEPT;
+
+/* A P-256 key that stays in a token or HSM (slot kind 5), reached through the PKCS#11 module of its maker.
+ *
+ * `uri` names it as RFC 7512 does: "pkcs11:token=LABEL;object=LABEL?module-path=/PATH/module.so"; serial, manufacturer,
+ * model and id narrow it further, and pin-source=file:PATH or fd:N says where the PIN is. The call loads the module and
+ * reads the public key. The PIN is needed when a slot for this key is met: from pin-source, or else from `pin`, which
+ * writes it into the buffer and returns its length, or -1. NULL: nobody can be asked. A PIN that was refused is not
+ * tried again. `user` must live as long as the keyring; the calls come from the thread that opens.
+ * COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or not a P-256 key. Since 0.1. */
+typedef int (*coffer_pin_source)(void* user, const char* token, char* pin, size_t capacity);
+COFFER_API coffer_status coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri, coffer_pin_source pin,
+                                                   void* user, coffer_error* error) COFFER_NOEXCEPT;
+
+/* What a key management service is asked (slot kind 4); valid during the call. The URI and the blob are not
+ * authenticated: whoever handed out the file may have written them. */
+typedef struct coffer_kms_request {
+    size_t struct_size;
+    const char* uri;
+    const void* context; /* names slot and file (S of docs/format.md 5.7); bind it to what is wrapped */
+    size_t context_size;
+    const void* blob;
+    size_t blob_size;
+} coffer_kms_request;
+
+/* Unwraps the 32-byte file key into `key` and returns 1, or returns 0. May block; must not throw. */
+typedef int (*coffer_kms_unwrap)(void* user, const coffer_kms_request* request, uint8_t key[32]);
+/* Asks `unwrap` about slots whose URI lies below `uri_prefix` ("acme-kms://eu/"), and about no others; of several
+ * prefixes the longest counts. Together with providers and tokens at most eight calls are made in an open. `user` must
+ * live as long as the keyring. COFFER_INVALID_ARGUMENT: not a prefix, or given twice. Since 0.1. */
+COFFER_API coffer_status coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_prefix,
+                                                coffer_kms_unwrap unwrap, void* user,
+                                                coffer_error* error) COFFER_NOEXCEPT;
+/* The same through a program: argv[0] is its absolute path, the arguments are given to it as they are, then "unwrap".
+ * No shell, no environment. docs/keys.md describes what it reads and writes. It is killed after `timeout_ms`
+ * milliseconds; 0: 30 seconds. The strings are copied. Since 0.1. */
+COFFER_API coffer_status coffer_keyring_add_kms_helper(coffer_keyring* keyring, const char* uri_prefix,
+                                                       const char* const* argv, size_t argc, uint32_t timeout_ms,
+                                                       coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- policy -------------------------------------------------------------------------------------------- */
 

@@ -191,6 +191,16 @@ class Keyring {
     Status add_licence_file(const char* path) {
         return detail::call(coffer_keyring_add_licence_file, handle_.get(), path);
     }
+    Status add_pkcs11(const char* uri, coffer_pin_source pin = nullptr, void* user = nullptr) {
+        return detail::call(coffer_keyring_add_pkcs11, handle_.get(), uri, pin, user);
+    }
+    Status add_kms(const char* uri_prefix, coffer_kms_unwrap unwrap, void* user) {
+        return detail::call(coffer_keyring_add_kms, handle_.get(), uri_prefix, unwrap, user);
+    }
+    Status add_kms_helper(const char* uri_prefix, std::span<const char* const> argv, uint32_t timeout_ms = 0) {
+        return detail::call(coffer_keyring_add_kms_helper, handle_.get(), uri_prefix, argv.data(), argv.size(),
+                            timeout_ms);
+    }
     const coffer_keyring* get() const { return handle_.get(); }
 
    private:

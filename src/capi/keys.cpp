@@ -2,6 +2,7 @@
 #include "capi/handles.hpp"
 #include "container/grant.hpp"
 #include "trust/key_file.hpp"
+#include "trust/token.hpp"
 
 using namespace coffer;
 using capi::given;
@@ -99,6 +100,62 @@ coffer_status coffer_keyring_add_grant_file(coffer_keyring* keyring, const char*
         COFFER_TRY(given(keyring, "keyring"));
         COFFER_TRY(given(path, "path"));
         return container::load_grant(keyring->keyring, path);
+    });
+}
+
+coffer_status coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri, coffer_pin_source pin, void* user,
+                                        coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(uri, "uri"));
+        trust::AskPin ask;
+        if (pin) {
+            ask = [pin, user](std::string_view token) -> Result<crypto::SecretBytes> {
+                constexpr size_t capacity = 256;
+                COFFER_TRY_ASSIGN(crypto::SecretBytes text, crypto::SecretBytes::create(capacity));
+                const std::string label(token);
+                const int size =
+                    pin(user, label.c_str(), reinterpret_cast<char*>(text.mutable_bytes().data()), capacity);
+                if (size < 0 || static_cast<size_t>(size) > capacity) {
+                    return coffer::error(Code::kAuth, Detail::kUnwrap, "the caller gave none");
+                }
+                text.truncate(static_cast<size_t>(size));
+                return text;
+            };
+        }
+        return trust::add_token_key(keyring->keyring, uri, std::move(ask));
+    });
+}
+coffer_status coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_prefix, coffer_kms_unwrap unwrap,
+                                     void* user, coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(uri_prefix, "uri_prefix"));
+        COFFER_TRY(given(reinterpret_cast<const void*>(unwrap), "unwrap"));
+        const auto ask = [unwrap, user](const trust::KmsContext& where, Bytes blob) -> Result<crypto::SecretBytes> {
+            const std::string uri(where.uri);
+            const coffer_kms_request request{sizeof request,       uri.c_str(), where.context.data(),
+                                             where.context.size(), blob.data(), blob.size()};
+            COFFER_TRY_ASSIGN(crypto::SecretBytes key, crypto::SecretBytes::create(32));
+            if (unwrap(user, &request, reinterpret_cast<uint8_t*>(key.mutable_bytes().data())) == 1) return key;
+            return coffer::error(Code::kAuth, Detail::kUnwrap, "KMS '", uri, "': the caller's service refused");
+        };
+        return keyring->keyring.add_kms(uri_prefix, trust::KmsUnwrap(ask));
+    });
+}
+coffer_status coffer_keyring_add_kms_helper(coffer_keyring* keyring, const char* uri_prefix, const char* const* argv,
+                                            size_t argc, uint32_t timeout_ms, coffer_error* error) noexcept {
+    return guard(error, [&]() -> Status {
+        COFFER_TRY(given(keyring, "keyring"));
+        COFFER_TRY(given(uri_prefix, "uri_prefix"));
+        COFFER_TRY(given(argv, "argv"));
+        trust::KmsHelper helper;
+        for (size_t i = 0; i < argc; ++i) {
+            COFFER_TRY(given(argv[i], "argv[i]"));
+            helper.argv.push_back(argv[i]);
+        }
+        if (timeout_ms != 0) helper.timeout_ms = timeout_ms;
+        return keyring->keyring.add_kms(uri_prefix, helper);
     });
 }
 

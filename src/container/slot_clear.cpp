@@ -4,7 +4,7 @@
 namespace coffer::container {
 namespace {
 
-Result<crypto::SecretBytes> unwrap_clear(const trust::SlotView& slot, const trust::Keyring&, const trust::Policy&) {
+Result<crypto::SecretBytes> unwrap_clear(const trust::SlotView& slot, Means&) {
     return crypto::SecretBytes::copy_of(slot.body);
 }
 

@@ -7,13 +7,21 @@
 namespace coffer::container {
 
 std::span<const SlotKind* const> slot_kinds() {
-    static constexpr std::array<const SlotKind*, 4> kinds = {&kClearSlot, &kRawSlot, &kX25519Slot, &kScryptSlot};
+    static constexpr std::array<const SlotKind*, 6> kinds = {&kClearSlot, &kRawSlot, &kX25519Slot,
+                                                             &kP256Slot,  &kKmsSlot, &kScryptSlot};
     return kinds;
 }
 
 const SlotKind* find_slot_kind(uint16_t kind) {
     const auto it = std::ranges::find(slot_kinds(), kind, &SlotKind::kind);
     return it == slot_kinds().end() ? nullptr : *it;
+}
+
+Result<Hint> hint_of(Bytes enc, Bytes public_key) {
+    COFFER_TRY_ASSIGN(const crypto::Hash hash, crypto::sha256({as_bytes("coffer/v1/hint"), enc, public_key}));
+    Hint hint{};
+    std::copy_n(hash.begin(), hint.size(), hint.begin());
+    return hint;
 }
 
 std::vector<std::byte> join(std::initializer_list<Bytes> fields) {

@@ -5,21 +5,36 @@
 
 namespace coffer::container {
 
-struct SlotKind {
-    uint16_t kind;
-    size_t body_size;  // exact
-    // The 32-byte file key; Detail::kNoRecipient when the ring has no key for this slot, Detail::kUnwrap when
-    // it has one and the slot does not open. Any other error ends the open.
-    Result<crypto::SecretBytes> (*unwrap)(const trust::SlotView& slot, const trust::Keyring& keyring,
-                                          const trust::Policy& policy);
-    bool classical;  // a quantum computer opens it: not allowed with kPostQuantumOnly
-    bool costly;     // tried after providers, only when all else had nothing
+// What one open has to reach the file key with.
+struct Means {
+    const trust::Keyring& keyring;
+    const trust::Policy& policy;
+    unsigned provider_calls;  // that are left (5.7.5)
+
+    bool take_call() { return provider_calls > 0 && provider_calls-- > 0; }
 };
 
-extern const SlotKind kClearSlot, kRawSlot, kX25519Slot, kScryptSlot;
+struct SlotKind {
+    uint16_t kind;
+    size_t body_size;  // exact; of kinds with body_fits, unused
+    // The 32-byte file key; Detail::kNoRecipient when the ring has no key for this slot, Detail::kUnwrap when
+    // it has one and the slot does not open. Any other error ends the open.
+    Result<crypto::SecretBytes> (*unwrap)(const trust::SlotView& slot, Means& means);
+    bool classical;  // a quantum computer opens it: not allowed with kPostQuantumOnly
+    bool costly;     // tried after providers, only when all else had nothing
+    bool (*body_fits)(Bytes body) = nullptr;
+
+    bool fits(Bytes body) const { return body_fits ? body_fits(body) : body.size() == body_size; }
+};
+
+extern const SlotKind kClearSlot, kRawSlot, kX25519Slot, kScryptSlot, kKmsSlot, kP256Slot;
 
 std::span<const SlotKind* const> slot_kinds();  // in the order they are tried
 const SlotKind* find_slot_kind(uint16_t kind);  // nullptr: unknown
+
+// "coffer/v1/hint" names an HPKE recipient to himself alone (5.7.2): the price of a hash, not of an agreement.
+using Hint = std::array<std::byte, 4>;
+Result<Hint> hint_of(Bytes enc, Bytes public_key);
 
 // The fields of a slot's body, one after the other.
 std::vector<std::byte> join(std::initializer_list<Bytes> fields);

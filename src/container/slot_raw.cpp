@@ -11,15 +11,15 @@ namespace {
 // kek_id 16, salt 32, commit 32, ct 48
 constexpr size_t kBody = 16 + 32 + 32 + kWrappedSize;
 
-Result<crypto::SecretBytes> unwrap_raw(const trust::SlotView& slot, const trust::Keyring& keyring,
-                                       const trust::Policy&) {
+Result<crypto::SecretBytes> unwrap_raw(const trust::SlotView& slot, Means& means) {
     Reader r(slot.body);
     const trust::KekId id = r.array<16>();
     const Bytes salt = r.take(32);
     const Bytes commit = r.take(32);
     const Bytes sealed = r.take(kWrappedSize);
-    const auto it = std::ranges::find(keyring.raw_keys(), id, &trust::RawKey::id);
-    if (it == keyring.raw_keys().end()) return not_authentic(Detail::kNoRecipient);
+    const auto& keys = means.keyring.raw_keys();
+    const auto it = std::ranges::find(keys, id, &trust::RawKey::id);
+    if (it == keys.end()) return not_authentic(Detail::kNoRecipient);
     COFFER_TRY_ASSIGN(const CommittedKey key, CommittedKey::derive(salt, it->key.bytes(), slot));
     return open_dek(key, slot, commit, sealed);
 }

@@ -20,19 +20,17 @@ Result<CommittedKey> derive(Bytes password, Bytes salt, unsigned log_n, const tr
     return CommittedKey::derive(salt, material.bytes(), slot);
 }
 
-Result<crypto::SecretBytes> unwrap_scrypt(const trust::SlotView& slot, const trust::Keyring& keyring,
-                                          const trust::Policy& policy) {
+Result<crypto::SecretBytes> unwrap_scrypt(const trust::SlotView& slot, Means& means) {
     Reader r(slot.body);
     const Bytes salt = r.take(kSaltSize);
     const unsigned log_n = r.u8();
     const Bytes commit = r.take(32);
     const Bytes sealed = r.take(kWrappedSize);
-    if (!keyring.has_password()) return not_authentic(Detail::kNoRecipient);
+    if (!means.keyring.has_password()) return not_authentic(Detail::kNoRecipient);
     if (log_n < kMinLogN || log_n > crypto::kScryptMaxLogN) return format_error("password slot with logN ", log_n);
-    if (log_n > policy.caps.scrypt_log_n) {
-        return over_limit("password slot with logN ", log_n, ", the policy allows ", policy.caps.scrypt_log_n);
-    }
-    COFFER_TRY_ASSIGN(const crypto::SecretBytes password, keyring.password());
+    const unsigned most = means.policy.caps.scrypt_log_n;
+    if (log_n > most) return over_limit("password slot with logN ", log_n, ", the policy allows ", most);
+    COFFER_TRY_ASSIGN(const crypto::SecretBytes password, means.keyring.password());
     COFFER_TRY_ASSIGN(const CommittedKey key, derive(password.bytes(), salt, log_n, slot));
     return open_dek(key, slot, commit, sealed);
 }

@@ -1,6 +1,4 @@
 // Kind 2: HPKE base mode over X25519 (docs/format.md 5.7.2).
-#include <algorithm>
-
 #include "container/errors.hpp"
 #include "container/slot_kinds.hpp"
 #include "crypto/hpke.hpp"
@@ -8,28 +6,16 @@
 namespace coffer::container {
 namespace {
 
-constexpr size_t kHintSize = 4;
 // hint 4, enc 32, ct 48
-constexpr size_t kBody = kHintSize + crypto::kX25519KeySize + kWrappedSize;
+constexpr size_t kBody = sizeof(Hint) + crypto::kX25519KeySize + kWrappedSize;
 
-using Hint = std::array<std::byte, kHintSize>;
-
-// Lets the owner of a public key find his slot among a thousand at the price of a hash each.
-Result<Hint> hint_of(const crypto::X25519Public& enc, const crypto::X25519Public& key) {
-    COFFER_TRY_ASSIGN(const crypto::Hash hash, crypto::sha256({as_bytes("coffer/v1/hint"), enc, key}));
-    Hint hint{};
-    std::copy_n(hash.begin(), kHintSize, hint.begin());
-    return hint;
-}
-
-Result<crypto::SecretBytes> unwrap_x25519(const trust::SlotView& slot, const trust::Keyring& keyring,
-                                          const trust::Policy&) {
+Result<crypto::SecretBytes> unwrap_x25519(const trust::SlotView& slot, Means& means) {
     Reader r(slot.body);
-    const Hint hint = r.array<kHintSize>();
+    const Hint hint = r.array<sizeof(Hint)>();
     const crypto::X25519Public enc = r.array<crypto::kX25519KeySize>();
     const Bytes sealed = r.take(kWrappedSize);
     Detail failed = Detail::kNoRecipient;
-    for (const crypto::X25519Identity& identity : keyring.identities()) {
+    for (const crypto::X25519Identity& identity : means.keyring.identities()) {
         COFFER_TRY_ASSIGN(const Hint own, hint_of(enc, identity.public_key));
         if (own != hint) continue;
         auto dek = crypto::hpke_open(slot.suite, identity, enc, slot.context, {}, sealed);
@@ -51,7 +37,7 @@ Recipient x25519_recipient(const crypto::X25519Public& key) {
     };
     const auto owns = [key](Bytes body) -> Result<bool> {
         Reader r(body);
-        const Hint hint = r.array<kHintSize>();
+        const Hint hint = r.array<sizeof(Hint)>();
         COFFER_TRY_ASSIGN(const Hint own, hint_of(r.array<crypto::kX25519KeySize>(), key));
         return own == hint;
     };

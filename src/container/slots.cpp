@@ -1,6 +1,7 @@
 #include "container/slots.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "container/errors.hpp"
@@ -42,7 +43,7 @@ Result<std::vector<Slot>> parse_slot_list(Reader& r, size_t count, const trust::
         if (!ids.insert(as_text(slot.slot_id)).second) return format_error("two recipients with one id");
         const SlotKind* kind = find_slot_kind(slot.kind);
         if (!kind && (slot.flags & kCritical)) return unsupported("recipient of unknown kind ", slot.kind);
-        if (kind && size != kind->body_size) return format_error("recipient ", i, " of ", size, " bytes");
+        if (kind && !kind->fits(slot.body)) return format_error("recipient ", i, " of ", size, " bytes");
         slots.push_back(slot);
     }
     return slots;
@@ -115,12 +116,12 @@ Result<Digest> slots_mac(const crypto::SecretBytes& key, Bytes hdr, Bytes before
 
 namespace {
 
-// One open's search for the file key. Remembers whether any slot was meant for a key of the ring.
+// One open's search for the file key.
 class Search {
  public:
     Search(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
            const trust::Policy& policy)
-        : blocks_(blocks), header_(header), keyring_(keyring), policy_(policy) {}
+        : blocks_(blocks), header_(header), means_{keyring, policy, policy.caps.provider_calls} {}
 
     Result<Unwrapped> run() {
         for (const SlotKind* kind : slot_kinds()) {
@@ -130,8 +131,8 @@ class Search {
         for (const SlotKind* kind : slot_kinds()) {
             if (kind->costly) COFFER_TRY(try_kind(*kind));
         }
-        if (found_.dek.empty()) return not_authentic(failed_);
-        return std::move(found_);
+        if (!found_.dek.empty()) return std::move(found_);
+        return failed_ ? *failed_ : not_authentic(Detail::kNoRecipient);
     }
 
  private:
@@ -144,15 +145,22 @@ class Search {
         if (!dek.ok()) {
             if (dek.error().detail() == Detail::kNoRecipient) return {};
             if (dek.error().code() != Code::kAuth) return std::move(dek).error();
-            failed_ = Detail::kUnwrap;
+            failed(dek.error());
             return {};
         }
         if (dek->size() != kDekSize) {
-            failed_ = Detail::kUnwrap;
+            failed(not_authentic(Detail::kUnwrap));
             return {};
         }
         found_ = {std::move(dek).value(), slot.kind, &block};
         return {};
+    }
+    // A helper or token that failed says why in its own words (Detail::kUnwrap): they tell of this machine, not of
+    // the file, and are kept in front of the one sentence.
+    void failed(const Error& e) {
+        const bool own_words = e.detail() == Detail::kUnwrap && e.message() != kNotAuthentic;
+        if (own_words && (!failed_ || failed_->message() == kNotAuthentic)) failed_ = e;
+        if (!failed_) failed_ = not_authentic(Detail::kUnwrap);
     }
     // Calls visit(block, slot) until the key is found.
     template <class F>
@@ -160,7 +168,7 @@ class Search {
         for (const Slots* block : blocks_) {
             for (const Slot& slot : block->slots) {
                 if (!found_.dek.empty()) return {};
-                if (policy_.allows_slot(slot.kind)) COFFER_TRY(visit(*block, slot));
+                if (means_.policy.allows_slot(slot.kind)) COFFER_TRY(visit(*block, slot));
             }
         }
         return {};
@@ -168,15 +176,13 @@ class Search {
     Status try_kind(const SlotKind& kind) {
         return for_each_slot([&](const Slots& block, const Slot& slot) -> Status {
             if (slot.kind != kind.kind) return {};
-            return try_slot(block, slot, [&](const trust::SlotView& v) { return kind.unwrap(v, keyring_, policy_); });
+            return try_slot(block, slot, [&](const trust::SlotView& v) { return kind.unwrap(v, means_); });
         });
     }
     Status try_providers() {
-        unsigned calls = 0;
-        for (const trust::KeyProvider& provider : keyring_.providers()) {
+        for (const trust::KeyProvider& provider : means_.keyring.providers()) {
             COFFER_TRY(for_each_slot([&](const Slots& block, const Slot& slot) -> Status {
-                if (slot.kind == kClearSlot.kind || calls == policy_.caps.provider_calls) return {};
-                ++calls;
+                if (slot.kind == kClearSlot.kind || !means_.take_call()) return {};
                 return try_slot(block, slot, provider);
             }));
         }
@@ -185,10 +191,9 @@ class Search {
 
     std::span<const Slots* const> blocks_;
     const Header& header_;
-    const trust::Keyring& keyring_;
-    const trust::Policy& policy_;
+    Means means_;
     Unwrapped found_;
-    Detail failed_ = Detail::kNoRecipient;
+    std::optional<Error> failed_;  // of the slots that were meant for a key of the ring
 };
 
 }  // namespace

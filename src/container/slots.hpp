@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "container/header.hpp"
@@ -55,6 +56,9 @@ struct Unwrapped {
 Result<Unwrapped> unwrap(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
                          const trust::Policy& policy);
 
+// The URI of a KMS slot, for display; "" for the other kinds.
+std::string kms_slot_uri(uint16_t kind, Bytes body);
+
 // ---- writing ---------------------------------------------------------------------------------------------
 
 // Someone who shall be able to open a file. Makes the body of a slot of its kind, and may know such a slot again.
@@ -66,6 +70,9 @@ struct Recipient {
 Recipient clear_recipient();  // kind 0; write() adds it to an unprotected file by itself
 Result<Recipient> raw_key_recipient(Bytes kek);
 Recipient x25519_recipient(const crypto::X25519Public& key);
+Recipient p256_recipient(const crypto::P256Public& key);
+// `ask` is called when the slot is made: the service sees the context of this slot of this file.
+Result<Recipient> kms_recipient(std::string uri, trust::KmsWrap ask);
 inline constexpr unsigned kDefaultLogN = 17;
 Result<Recipient> password_recipient(Bytes password, unsigned log_n = kDefaultLogN);
 

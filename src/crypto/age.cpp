@@ -149,6 +149,8 @@ Result<X25519Public> parse_age_recipient(std::string_view text) {
     if (!bech32_decode(kRecipientPrefix, text, key).ok()) {
         return error(Code::kFormat, "'", text, "' is not an age X25519 recipient (age1...)");
     }
+    const Status usable = x25519_check_public(key);
+    if (!usable.ok()) return error(Code::kFormat, "'", text, "': ", usable.error().message());
     return key;
 }
 

@@ -88,18 +88,42 @@ Result<SecretBytes> HpkeContext::export_secret(Suite suite, Kem kem, Bytes conte
     return labeled_expand(SuiteId::of_hpke(kem, suite), exporter_secret, "sec", context, {}, size);
 }
 
-Result<HpkeSealed> hpke_seal_with_ephemeral(Suite suite, const X25519Identity& ephemeral,
-                                            const X25519Public& recipient, Bytes info, Bytes aad, Bytes plaintext) {
-    COFFER_TRY_ASSIGN(const SecretBytes dh, x25519(ephemeral.secret, recipient));
-    HpkeSealed out{ephemeral.public_key, std::vector<std::byte>(plaintext.size() + kAeadTagSize)};
-    COFFER_TRY_ASSIGN(const HpkeContext context,
-                      hpke_key_schedule(Kem::kX25519, suite, dh.bytes(), out.enc, recipient, info));
+namespace {
+
+template <class Public>
+Result<HpkeSealed<Public>> seal_shared(Kem kem, Suite suite, Bytes dh, const Public& enc, const Public& recipient,
+                                       Bytes info, Bytes aad, Bytes plaintext) {
+    HpkeSealed<Public> out{enc, std::vector<std::byte>(plaintext.size() + kAeadTagSize)};
+    COFFER_TRY_ASSIGN(const HpkeContext context, hpke_key_schedule(kem, suite, dh, enc, recipient, info));
     COFFER_TRY(seal_once(suite, context.key.bytes(), context.base_nonce, aad, plaintext, out.ciphertext));
     return out;
 }
 
-Result<HpkeSealed> hpke_seal(Suite suite, const X25519Public& recipient, Bytes info, Bytes aad, Bytes plaintext) {
+}  // namespace
+
+Result<HpkeSealed<X25519Public>> hpke_seal_with_ephemeral(Suite suite, const X25519Identity& ephemeral,
+                                                          const X25519Public& recipient, Bytes info, Bytes aad,
+                                                          Bytes plaintext) {
+    COFFER_TRY_ASSIGN(const SecretBytes dh, x25519(ephemeral.secret, recipient));
+    return seal_shared(Kem::kX25519, suite, dh.bytes(), ephemeral.public_key, recipient, info, aad, plaintext);
+}
+
+Result<HpkeSealed<P256Public>> hpke_seal_with_ephemeral(Suite suite, const P256Identity& ephemeral,
+                                                        const P256Public& recipient, Bytes info, Bytes aad,
+                                                        Bytes plaintext) {
+    COFFER_TRY_ASSIGN(const SecretBytes dh, p256(ephemeral.secret, recipient));
+    return seal_shared(Kem::kP256, suite, dh.bytes(), ephemeral.public_key, recipient, info, aad, plaintext);
+}
+
+Result<HpkeSealed<X25519Public>> hpke_seal(Suite suite, const X25519Public& recipient, Bytes info, Bytes aad,
+                                           Bytes plaintext) {
     COFFER_TRY_ASSIGN(const X25519Identity ephemeral, X25519Identity::generate());
+    return hpke_seal_with_ephemeral(suite, ephemeral, recipient, info, aad, plaintext);
+}
+
+Result<HpkeSealed<P256Public>> hpke_seal(Suite suite, const P256Public& recipient, Bytes info, Bytes aad,
+                                         Bytes plaintext) {
+    COFFER_TRY_ASSIGN(const P256Identity ephemeral, P256Identity::generate());
     return hpke_seal_with_ephemeral(suite, ephemeral, recipient, info, aad, plaintext);
 }
 
@@ -116,6 +140,12 @@ Result<SecretBytes> hpke_open(Suite suite, const X25519Identity& identity, const
                               Bytes aad, Bytes sealed) {
     COFFER_TRY_ASSIGN(const SecretBytes dh, x25519(identity.secret, enc));
     return hpke_open_shared(Kem::kX25519, suite, dh.bytes(), enc, identity.public_key, info, aad, sealed);
+}
+
+Result<SecretBytes> hpke_open(Suite suite, const P256Identity& identity, const P256Public& enc, Bytes info, Bytes aad,
+                              Bytes sealed) {
+    COFFER_TRY_ASSIGN(const SecretBytes dh, p256(identity.secret, enc));
+    return hpke_open_shared(Kem::kP256, suite, dh.bytes(), enc, identity.public_key, info, aad, sealed);
 }
 
 Result<X25519Identity> hpke_derive_key_pair(Bytes ikm) {

@@ -1,5 +1,6 @@
 #include "crypto/pem.hpp"
 
+#include <openssl/core_names.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
@@ -20,6 +21,14 @@ constexpr uint8_t kPublicDer[] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65
 constexpr uint8_t kPrivateDer[] = {0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06,
                                    0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20};
 
+// RFC 5480 and RFC 5915: the same for every P-256 key with its public point in uncompressed form.
+constexpr uint8_t kP256PublicDer[] = {0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
+                                      0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00};
+constexpr uint8_t kP256PrivateDer[] = {0x30, 0x81, 0x87, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86,
+                                       0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+                                       0x03, 0x01, 0x07, 0x04, 0x6d, 0x30, 0x6b, 0x02, 0x01, 0x01, 0x04, 0x20};
+constexpr uint8_t kP256PointDer[] = {0xa1, 0x44, 0x03, 0x42, 0x00};  // in the private key, before the point
+
 // PBES2 with scrypt: 16 MiB, five times. openssl(1) reads no more memory than 32 MiB.
 constexpr uint64_t kPassphraseN = 1 << 14;
 constexpr uint64_t kPassphraseR = 8, kPassphraseP = 5;
@@ -28,8 +37,10 @@ using Pkcs8 = ossl::Owner<PKCS8_PRIV_KEY_INFO, PKCS8_PRIV_KEY_INFO_free>;
 using Encrypted = ossl::Owner<X509_SIG, X509_SIG_free>;
 using Algorithm = ossl::Owner<X509_ALGOR, X509_ALGOR_free>;
 
-Error malformed() {
-    return ossl::failure_or(error(Code::kFormat, "not an Ed25519 key in PEM form"));
+constexpr char kEd25519[] = "an Ed25519", kP256[] = "a P-256";
+
+Error malformed(const char* kind) {
+    return ossl::failure_or(error(Code::kFormat, "not ", kind, " key in PEM form"));
 }
 
 std::string_view trim(std::string_view text) {
@@ -50,9 +61,9 @@ std::optional<std::string_view> single_block(std::string_view text, std::string_
 }
 
 // Base64 in secret memory throughout, which libcrypto's reader of PEM does not offer.
-Result<SecretBytes> decode_pem(Bytes pem, std::string_view label) {
+Result<SecretBytes> decode_pem(Bytes pem, std::string_view label, const char* kind) {
     const auto body = pem.size() > 64 * 1024 ? std::nullopt : single_block(as_text(pem), label);
-    if (!body) return malformed();
+    if (!body) return malformed(kind);
     COFFER_TRY_ASSIGN(SecretBytes digits, SecretBytes::create(body->size()));
     size_t size = 0;
     for (const char c : *body) {
@@ -64,12 +75,12 @@ Result<SecretBytes> decode_pem(Bytes pem, std::string_view label) {
     // libcrypto takes blanks at both ends for nothing and '=' anywhere for zero.
     if (text.empty() || size % 4 != 0 || padding > 2 ||
         text.substr(0, size - padding).find_first_of("= \t") != text.npos) {
-        return malformed();
+        return malformed(kind);
     }
     COFFER_TRY_ASSIGN(SecretBytes der, SecretBytes::create(size / 4 * 3));
     const int decoded =
         EVP_DecodeBlock(ossl::uchar(der.mutable_bytes()), ossl::uchar(digits.bytes()), static_cast<int>(size));
-    if (decoded < 0 || static_cast<size_t>(decoded) != der.size()) return malformed();
+    if (decoded < 0 || static_cast<size_t>(decoded) != der.size()) return malformed(kind);
     der.truncate(der.size() - padding);
     return der;
 }
@@ -116,12 +127,16 @@ Result<SecretBytes> seed_of(const PKCS8_PRIV_KEY_INFO* info) {
     int size = 0;
     if (PKCS8_pkey_get0(&algorithm, &key, &size, nullptr, info) != 1 || OBJ_obj2nid(algorithm) != NID_ED25519 ||
         size != 2 + static_cast<int>(kEd25519KeySize) || key[0] != 0x04 || key[1] != kEd25519KeySize) {
-        return malformed();
+        return malformed(kEd25519);
     }
     return SecretBytes::copy_of({reinterpret_cast<const std::byte*>(key + 2), kEd25519KeySize});
 }
 
 }  // namespace
+
+bool is_pem(Bytes text) {
+    return trim(as_text(text)).starts_with("-----BEGIN ");
+}
 
 Result<std::string> ed25519_public_to_pem(const Ed25519Public& key) {
     std::array<std::byte, sizeof kPublicDer + kEd25519KeySize> der;
@@ -132,10 +147,10 @@ Result<std::string> ed25519_public_to_pem(const Ed25519Public& key) {
 }
 
 Result<Ed25519Public> ed25519_public_from_pem(std::string_view pem) {
-    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(as_bytes(pem), kPublicLabel));
+    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(as_bytes(pem), kPublicLabel, kEd25519));
     const Bytes bytes = der.bytes(), head = std::as_bytes(std::span(kPublicDer));
     if (bytes.size() != head.size() + kEd25519KeySize || !std::ranges::equal(bytes.first(head.size()), head)) {
-        return malformed();
+        return malformed(kEd25519);
     }
     Ed25519Public key;
     std::ranges::copy(bytes.subspan(head.size()), key.begin());
@@ -173,16 +188,85 @@ bool is_encrypted_pem(Bytes pem) {
 
 Result<SecretBytes> ed25519_private_from_pem(Bytes pem, Bytes passphrase) {
     if (!is_encrypted_pem(pem)) {
-        COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kPrivateLabel));
+        COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kPrivateLabel, kEd25519));
         const Pkcs8 info = parse_pkcs8(der.bytes());
-        if (!info) return malformed();
+        if (!info) return malformed(kEd25519);
         return seed_of(info.get());
     }
-    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kEncryptedLabel));
+    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kEncryptedLabel, kEd25519));
     if (passphrase.empty()) return error(Code::kAuth, "the key needs a passphrase");
     const Pkcs8 info = decrypt_pkcs8(der.bytes(), passphrase);
     if (!info) return ossl::failure_or(error(Code::kAuth, "wrong passphrase, or a damaged key"));
     return seed_of(info.get());
+}
+
+Result<std::string> p256_public_to_pem(const P256Public& key) {
+    std::array<std::byte, sizeof kP256PublicDer + kP256PublicSize> der;
+    std::ranges::copy(key, std::ranges::copy(std::as_bytes(std::span(kP256PublicDer)), der.begin()).out);
+    COFFER_TRY_ASSIGN(const SecretBytes text, encode_pem(der, kPublicLabel));
+    return std::string(as_text(text.bytes()));
+}
+
+Result<P256Public> p256_public_from_pem(std::string_view pem) {
+    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(as_bytes(pem), kPublicLabel, kP256));
+    const Bytes bytes = der.bytes(), head = std::as_bytes(std::span(kP256PublicDer));
+    if (bytes.size() == head.size() + kP256PublicSize && std::ranges::equal(bytes.first(head.size()), head)) {
+        return p256_public_from(bytes.subspan(head.size()));
+    }
+    // The same algorithm with a point in another form has other lengths and deserves an answer of its own.
+    constexpr size_t algorithm = 21;
+    if (bytes.size() > head.size() && bytes.size() != head.size() + kP256PublicSize &&
+        std::ranges::equal(bytes.subspan(2, algorithm), head.subspan(2, algorithm))) {
+        return p256_public_from(bytes.subspan(head.size()));
+    }
+    return malformed(kP256);
+}
+
+Result<SecretBytes> p256_private_to_pem(const P256Identity& identity) {
+    if (identity.secret.bytes().size() != kP256KeySize) return error(Code::kInvalidArgument, "P-256 key: wrong size");
+    COFFER_TRY_ASSIGN(SecretBytes der, SecretBytes::create(sizeof kP256PrivateDer + kP256KeySize +
+                                                           sizeof kP256PointDer + kP256PublicSize));
+    std::byte* dst = der.mutable_bytes().data();
+    for (const Bytes part : {Bytes(std::as_bytes(std::span(kP256PrivateDer))), identity.secret.bytes(),
+                             Bytes(std::as_bytes(std::span(kP256PointDer))), Bytes(identity.public_key)}) {
+        dst = std::ranges::copy(part, dst).out;
+    }
+    return encode_pem(der.bytes(), kPrivateLabel);
+}
+
+Result<P256Identity> p256_private_from_pem(Bytes pem) {
+    if (is_encrypted_pem(pem)) {
+        return error(Code::kFormat, "the key is encrypted; keys that open models are files without a passphrase");
+    }
+    if (is_single_block(as_text(pem), "EC PRIVATE KEY")) {
+        return error(Code::kFormat, "an EC PRIVATE KEY; convert it with: openssl pkcs8 -topk8 -nocrypt");
+    }
+    COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kPrivateLabel, kP256));
+    const Pkcs8 info = parse_pkcs8(der.bytes());
+    const ossl::Key key(info ? EVP_PKCS82PKEY(info.get()) : nullptr);
+    char curve[32] = {};
+    BIGNUM* number = nullptr;
+    if (!key || EVP_PKEY_is_a(key.get(), "EC") != 1 ||
+        EVP_PKEY_get_group_name(key.get(), curve, sizeof curve, nullptr) != 1 ||
+        std::string_view(curve) != "prime256v1" ||
+        EVP_PKEY_get_bn_param(key.get(), OSSL_PKEY_PARAM_PRIV_KEY, &number) != 1) {
+        return malformed(kP256);
+    }
+    const ossl::Owner<BIGNUM, BN_clear_free> owned(number);
+    COFFER_TRY_ASSIGN(SecretBytes secret, SecretBytes::create(kP256KeySize));
+    if (BN_bn2binpad(number, ossl::uchar(secret.mutable_bytes()), static_cast<int>(kP256KeySize)) < 0) {
+        return malformed(kP256);
+    }
+    COFFER_TRY_ASSIGN(P256Identity identity, P256Identity::from_secret(std::move(secret)));
+    // The point that stands in the file must be the key's own, or it would be published as the recipient.
+    std::array<std::byte, kP256PublicSize> point;
+    size_t size = 0;
+    if (EVP_PKEY_get_octet_string_param(key.get(), OSSL_PKEY_PARAM_PUB_KEY, ossl::uchar(MutableBytes(point)),
+                                        point.size(), &size) != 1 ||
+        size != point.size() || point != identity.public_key) {
+        return malformed(kP256);
+    }
+    return identity;
 }
 
 }  // namespace coffer::crypto

@@ -1,5 +1,7 @@
 #include "crypto/x25519.hpp"
 
+#include <algorithm>
+
 #include "crypto/ossl.hpp"
 #include "crypto/random.hpp"
 
@@ -23,7 +25,37 @@ Result<X25519Public> public_half(const ossl::Key& key) {
     return out;
 }
 
+// u coordinates of the points whose order divides 8, on the curve and on its twist, little-endian.
+constexpr uint8_t kSmallOrder[][kX25519KeySize] = {
+    {0},
+    {1},
+    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    {0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4, 0x6a,
+     0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+    {0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef, 0x5b,
+     0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57},
+};
+
+// Below p = 2^255 - 19; RFC 7748 ignores the highest bit, so one key would have two texts.
+bool is_canonical(const X25519Public& u) {
+    if (u[31] > std::byte{0x7f}) return false;
+    const bool high_ones = u[31] == std::byte{0x7f} &&
+                           std::all_of(u.begin() + 1, u.end() - 1, [](std::byte b) { return b == std::byte{0xff}; });
+    return !high_ones || u[0] < std::byte{0xed};
+}
+
 }  // namespace
+
+Status x25519_check_public(const X25519Public& key) {
+    if (!is_canonical(key)) return error(Code::kFormat, Detail::kFormat, "X25519 key is not canonically encoded");
+    for (const auto& small : kSmallOrder) {
+        if (std::ranges::equal(Bytes(key), std::as_bytes(std::span(small)))) {
+            return error(Code::kFormat, Detail::kFormat, "X25519 key is of small order");
+        }
+    }
+    return {};
+}
 
 Result<X25519Public> x25519_public(const SecretBytes& secret) {
     COFFER_TRY_ASSIGN(const ossl::Key key, private_key(secret));

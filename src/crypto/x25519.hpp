@@ -19,6 +19,10 @@ struct X25519Identity {
     static Result<X25519Identity> from_secret(SecretBytes secret);
 };
 
+// A key that others may encrypt to: canonically encoded and not of small order. With a small-order key the shared
+// secret is zero whatever the other side does.
+Status x25519_check_public(const X25519Public& key);
+
 Result<X25519Public> x25519_public(const SecretBytes& secret);
 // Fails for a peer that forces the all-zero result.
 Result<SecretBytes> x25519(const SecretBytes& secret, const X25519Public& peer);

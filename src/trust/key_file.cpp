@@ -123,18 +123,30 @@ Status load_licence(Keyring& keyring, const std::string& path) {
     return {};
 }
 
-Result<std::vector<crypto::X25519Public>> parse_recipients(std::string_view text) {
-    std::vector<crypto::X25519Public> recipients;
+Result<std::vector<RecipientKey>> parse_recipients(std::string_view text) {
+    std::vector<RecipientKey> recipients;
+    if (crypto::is_pem(as_bytes(text))) {
+        // One block after the other; p256_public_from_pem wants them alone.
+        constexpr std::string_view end = "-----END PUBLIC KEY-----";
+        while (text.find_first_not_of(" \t\r\n") != text.npos) {
+            const size_t at = text.find(end);
+            const size_t size = at == text.npos ? text.size() : at + end.size();
+            COFFER_TRY_ASSIGN(const crypto::P256Public key, crypto::p256_public_from_pem(text.substr(0, size)));
+            recipients.push_back(key);
+            text.remove_prefix(size);
+        }
+        return recipients;
+    }
     COFFER_TRY(for_each_line(text, [&](std::string_view line) -> Status {
         COFFER_TRY_ASSIGN(const crypto::X25519Public key, crypto::parse_age_recipient(line));
         recipients.push_back(key);
         return {};
     }));
-    if (recipients.empty()) return error(Code::kFormat, "no recipient (age1...) in it");
+    if (recipients.empty()) return error(Code::kFormat, "no recipient (age1... or a public key in PEM form) in it");
     return recipients;
 }
 
-Result<std::vector<crypto::X25519Public>> load_recipients(const std::string& path) {
+Result<std::vector<RecipientKey>> load_recipients(const std::string& path) {
     COFFER_TRY_ASSIGN(const std::vector<std::byte> text, os::read_file(path, kMaxKeyFileBytes));
     auto recipients = parse_recipients(as_text(text));
     if (!recipients) return as_key_error(path, recipients.error());

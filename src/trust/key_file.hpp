@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "trust/keyring.hpp"
@@ -33,9 +34,10 @@ Result<Signer> load_signer(const std::string& path);  // public: only size and f
 // A licence is no secret: only its form is checked.
 Status load_licence(Keyring& keyring, const std::string& path);
 
-// Recipients: one "age1..." a line, # comments and empty lines ignored.
-Result<std::vector<crypto::X25519Public>> parse_recipients(std::string_view text);
-Result<std::vector<crypto::X25519Public>> load_recipients(const std::string& path);
+// Recipients: one "age1..." a line, # comments and empty lines ignored; or P-256 public keys as SPKI PEM.
+using RecipientKey = std::variant<crypto::X25519Public, crypto::P256Public>;
+Result<std::vector<RecipientKey>> parse_recipients(std::string_view text);
+Result<std::vector<RecipientKey>> load_recipients(const std::string& path);
 
 // A new identity as age-keygen writes it: "# created:" and "# public key:" comments, then the identity.
 Result<crypto::SecretBytes> identity_file_text(const crypto::X25519Identity& identity, int64_t created);

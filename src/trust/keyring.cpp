@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "crypto/age.hpp"
+#include "crypto/pem.hpp"
 #include "trust/licence.hpp"
 #include "trust/lines.hpp"
 
@@ -48,6 +49,43 @@ Status Keyring::add_identity(crypto::X25519Identity identity) {
     return {};
 }
 
+Status Keyring::add_p256(crypto::P256Identity identity) {
+    const auto secret = std::make_shared<const crypto::SecretBytes>(std::move(identity.secret));
+    return add_p256({identity.public_key,
+                     [secret](const crypto::P256Public& enc) { return crypto::p256(*secret, enc); },
+                     /*in_device=*/false});
+}
+
+Status Keyring::add_p256(P256Key key) {
+    COFFER_TRY(crypto::p256_check_public(key.public_key));
+    const bool known = std::ranges::find(p256_keys_, key.public_key, &P256Key::public_key) != p256_keys_.end();
+    if (!known) p256_keys_.push_back(std::move(key));
+    return {};
+}
+
+Status Keyring::add_kms(std::string prefix, KmsUnwrap unwrap) {
+    COFFER_TRY(check_kms_prefix(prefix));
+    if (std::ranges::find(kms_, prefix, &KmsProvider::prefix) != kms_.end()) {
+        return error(Code::kInvalidArgument, "the KMS prefix '", prefix, "' is given twice");
+    }
+    kms_.push_back({std::move(prefix), std::move(unwrap)});
+    return {};
+}
+
+Status Keyring::add_kms(std::string prefix, const KmsHelper& helper) {
+    COFFER_TRY(helper.check());
+    return add_kms(std::move(prefix), helper.unwrapper());
+}
+
+const KmsProvider* Keyring::find_kms(std::string_view uri) const {
+    const KmsProvider* best = nullptr;
+    for (const KmsProvider& provider : kms_) {
+        if (!kms_uri_below(uri, provider.prefix)) continue;
+        if (!best || provider.prefix.size() > best->prefix.size()) best = &provider;
+    }
+    return best;
+}
+
 void Keyring::set_password(crypto::SecretBytes password) {
     const Bytes bytes = password.bytes();
     if (!bytes.empty() && bytes.back() == std::byte{'\n'}) password.truncate(bytes.size() - 1);
@@ -85,13 +123,19 @@ Status add_raw_key(Keyring& keyring, Bytes file_bytes) {
 Status add_keys(Keyring& keyring, Bytes file_bytes) {
     // No text form is this short: an identity alone has 74 characters.
     if (file_bytes.size() == kRawKeySize) return add_raw_key(keyring, file_bytes);
+    if (crypto::is_pem(file_bytes)) {
+        COFFER_TRY_ASSIGN(crypto::P256Identity identity, crypto::p256_private_from_pem(file_bytes));
+        return keyring.add_p256(std::move(identity));
+    }
     size_t found = 0;
     COFFER_TRY(for_each_line(as_text(file_bytes), [&](std::string_view line) -> Status {
         COFFER_TRY_ASSIGN(crypto::X25519Identity identity, crypto::parse_age_identity(as_bytes(line)));
         ++found;
         return keyring.add_identity(std::move(identity));
     }));
-    if (found == 0) return error(Code::kAuth, "no key: neither an age identity nor a raw key of 32 bytes");
+    if (found == 0)
+        return error(Code::kAuth,
+                     "no key: neither an age identity, nor a P-256 key in PEM form, nor a raw key of 32 bytes");
     return {};
 }
 

@@ -1,6 +1,6 @@
-// Keyring: everything a caller holds that may unwrap the file key of a container: raw keys, X25519 identities,
-// a password, and providers for keys that live elsewhere (format.md 5.17). It knows nothing of slots beyond
-// their view; the container does the unwrapping.
+// Keyring: everything a caller holds that may unwrap the file key of a container: raw keys, X25519 and P-256
+// identities, a password, and providers for keys that live elsewhere: tokens, key services (format.md 5.17). It knows
+// nothing of slots beyond their view; the container does the unwrapping.
 #pragma once
 
 #include <array>
@@ -10,7 +10,9 @@
 
 #include "crypto/aead.hpp"
 #include "crypto/hash.hpp"
+#include "crypto/p256.hpp"
 #include "crypto/x25519.hpp"
+#include "trust/kms.hpp"
 
 namespace coffer::trust {
 
@@ -23,6 +25,14 @@ struct RawKey {
     KekId id{};
 
     static Result<RawKey> from_secret(crypto::SecretBytes key);
+};
+
+// A P-256 key that can agree with another: in memory, or inside a device that never shows it.
+struct P256Key {
+    crypto::P256Public public_key{};
+    // The shared x coordinate. A device that fails says why with Code::kAuth, Detail::kUnwrap.
+    std::function<Result<crypto::SecretBytes>(const crypto::P256Public& enc)> agree;
+    bool in_device = false;  // calls are counted (5.7.5)
 };
 
 // A recipient slot as a provider sees it. The bytes are valid during the call only.
@@ -46,6 +56,11 @@ class Keyring {
  public:
     Status add_raw_key(crypto::SecretBytes key);
     Status add_identity(crypto::X25519Identity identity);
+    Status add_p256(crypto::P256Identity identity);
+    Status add_p256(P256Key key);
+    // Slots whose URI lies below `prefix` go to `unwrap`; of several prefixes the longest counts.
+    Status add_kms(std::string prefix, KmsUnwrap unwrap);
+    Status add_kms(std::string prefix, const KmsHelper& helper);
     void set_password(crypto::SecretBytes password);  // one trailing newline is stripped
     void set_password_source(PasswordSource source);  // asked only when a password slot is reached
     void add_provider(KeyProvider provider);
@@ -56,16 +71,23 @@ class Keyring {
 
     const std::vector<RawKey>& raw_keys() const { return raw_keys_; }
     const std::vector<crypto::X25519Identity>& identities() const { return identities_; }
+    const std::vector<P256Key>& p256_keys() const { return p256_keys_; }
+    const KmsProvider* find_kms(std::string_view uri) const;  // nullptr: not allowed
     const std::vector<KeyProvider>& providers() const { return providers_; }
     const std::vector<std::vector<std::byte>>& grants() const { return grants_; }
     const std::vector<std::vector<std::byte>>& licences() const { return licences_; }
     bool has_password() const { return !password_.empty() || password_source_ != nullptr; }
     Result<crypto::SecretBytes> password() const;
-    bool empty() const { return raw_keys_.empty() && identities_.empty() && providers_.empty() && !has_password(); }
+    bool empty() const {
+        return raw_keys_.empty() && identities_.empty() && p256_keys_.empty() && kms_.empty() && providers_.empty() &&
+               !has_password();
+    }
 
  private:
     std::vector<RawKey> raw_keys_;
     std::vector<crypto::X25519Identity> identities_;
+    std::vector<P256Key> p256_keys_;
+    std::vector<KmsProvider> kms_;
     std::vector<KeyProvider> providers_;
     std::vector<std::vector<std::byte>> grants_;
     std::vector<std::vector<std::byte>> licences_;
@@ -73,7 +95,8 @@ class Keyring {
     PasswordSource password_source_;
 };
 
-// Adds the key of a file's text: age identities (one or more lines, # comments) or exactly 32 raw bytes.
+// Adds the key of a file's text: age identities (one or more lines, # comments), a P-256 key as PKCS#8 PEM, or
+// exactly 32 raw bytes.
 Status add_keys(Keyring& keyring, Bytes file_bytes);
 Status add_raw_key(Keyring& keyring, Bytes file_bytes);  // exactly 32 bytes, nothing else
 

@@ -272,7 +272,10 @@ TEST_CASE("a file that is replaced while it is rewritten is left alone") {
     ring.add_provider([&](const trust::SlotView& slot) -> Result<crypto::SecretBytes> {
         REQUIRE(write(small_model(), signed_options({keys().raw()}), f.path).ok());
         other = read_all(f.path);
-        return find_slot_kind(slot.kind)->unwrap(slot, keys().x25519_ring(), keys().policy());
+        const trust::Keyring own = keys().x25519_ring();
+        const trust::Policy policy = keys().policy();
+        Means means{own, policy, 1};
+        return find_slot_kind(slot.kind)->unwrap(slot, means);
     });
     const auto result = rewrite(f.path, keys().policy(), ring, adding({keys().raw()}));
     REQUIRE(!result.ok());

@@ -152,11 +152,55 @@ TEST_CASE("recipient files") {
                              crypto::age_recipient(b.public_key).value();
     const auto parsed = parse_recipients(text).value();
     REQUIRE(parsed.size() == 2);
-    REQUIRE(parsed[1] == b.public_key);
+    REQUIRE(std::get<crypto::X25519Public>(parsed[1]) == b.public_key);
     REQUIRE_FALSE(parse_recipients("# none\n").ok());
     REQUIRE(contains(parse_recipients("# team\nage1nonsense\n").error().message(), "line 2"));
     const Folder folder;
     REQUIRE(load_recipients(folder.write("team", text, 0644)).value().size() == 2);
+}
+
+TEST_CASE("P-256 keys: a private file, and public ones as recipients") {
+    const Folder folder;
+    const auto a = crypto::P256Identity::generate().value(), b = crypto::P256Identity::generate().value();
+    const std::string pem = crypto::p256_public_to_pem(a.public_key).value(),
+                      both = pem + "\n" + crypto::p256_public_to_pem(b.public_key).value();
+    REQUIRE(load_recipients(folder.write("one.pem", pem, 0644)).value().size() == 1);
+    const auto parsed = parse_recipients(both).value();
+    REQUIRE(parsed.size() == 2);
+    REQUIRE(std::get<crypto::P256Public>(parsed[0]) == a.public_key);
+    REQUIRE(std::get<crypto::P256Public>(parsed[1]) == b.public_key);
+    REQUIRE_FALSE(parse_recipients(pem.substr(0, 60)).ok());
+    REQUIRE_FALSE(parse_recipients(pem + "age1x").ok());
+    const SigningKey signer = SigningKey::generate().value();
+    REQUIRE_FALSE(parse_recipients(crypto::ed25519_public_to_pem(signer.signer().public_key).value()).ok());
+
+    Keyring keyring;
+    const auto text = crypto::p256_private_to_pem(a).value();
+    REQUIRE(load_keys(keyring, folder.write("key.pem", text.bytes())).ok());
+    REQUIRE(load_keys(keyring, folder / "key.pem").ok());  // the same again
+    REQUIRE(keyring.p256_keys().size() == 1);
+    REQUIRE(keyring.p256_keys()[0].public_key == a.public_key);
+    REQUIRE(keyring.p256_keys()[0].agree(b.public_key).value() == crypto::p256(a.secret, b.public_key).value());
+    REQUIRE_FALSE(keyring.p256_keys()[0].in_device);
+    REQUIRE(
+        contains(load_keys(keyring, folder.write("open.pem", text.bytes(), 0644)).error().message(), "chmod 600"));
+    REQUIRE_FALSE(load_keys(keyring, folder.write("signing.pem", signer.to_pem({}).value().bytes())).ok());
+    REQUIRE_FALSE(load_keys(keyring, folder.write("cut.pem", text.bytes().first(100))).ok());
+    REQUIRE(contains(load_keys(keyring, folder.write("locked.pem", signer.to_pem(as_bytes("p")).value().bytes()))
+                         .error()
+                         .message(),
+                     "encrypted"));
+    REQUIRE(keyring.p256_keys().size() == 1);
+}
+
+TEST_CASE("recipients that nobody could open for are refused") {
+    crypto::X25519Public zero{}, twice{};
+    twice[0] = std::byte{9};
+    twice[31] = std::byte{0x80};
+    for (const auto& key : {zero, twice}) {
+        const std::string text = crypto::age_recipient(key).value();
+        REQUIRE(parse_recipients(text).error().code() == Code::kFormat);
+    }
 }
 
 TEST_CASE("an identity file looks as age-keygen writes it") {

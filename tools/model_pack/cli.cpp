@@ -8,12 +8,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <random>
+#include <sstream>
 
 #include "coffer/base/host.hpp"
 #include "container/grant.hpp"
-#include "crypto/age.hpp"
 #include "offline/npy.hpp"
 #include "state_dir.hpp"
+#include "trust/token.hpp"
 
 namespace coffer::cli {
 namespace {
@@ -139,10 +140,12 @@ void print_fields(const std::string& name, bool verified, const Json& document) 
 }
 
 void add_access(CLI::App& app, AccessOptions& o) {
-    app.add_option("--key", o.keys, "Key: a file, 'password' (asked), 'fd:N' or 'raw:FILE'; may be repeated")
+    app.add_option("--key", o.keys,
+                   "Key: a file, 'password' (asked), 'fd:N', 'raw:FILE' or 'pkcs11:...'; may be repeated")
         ->type_name("K");
     app.add_option("--grant", o.grants, "A grant that a key opens (see `model-pack grant`); may be repeated")
         ->type_name("G");
+    add_kms(app, o.kms);
     app.add_option("--trust", o.trust, "Public key (PEM) of a signer to trust; may be repeated")->type_name("PUB");
     app.add_option("--trust-distributor", o.distributors,
                    "Public key (PEM) of who may sign recipients, for files packed with --sign-slots; may be repeated")
@@ -223,7 +226,7 @@ Result<trust::Policy> make_policy(const AccessOptions& o) {
     if (o.aead_only) policy.integrity = trust::Integrity::kAeadOnly;
     if (o.allow_unprotected) policy.allow_unprotected = policy.allow_unsigned = true;
     if (o.allow_unsigned) policy.allow_unsigned = true;
-    policy.debug_names = !o.keys.empty() || o.allow_unprotected;
+    policy.debug_names = o.has_keys() || o.allow_unprotected;
     return policy;
 }
 
@@ -256,6 +259,36 @@ Result<trust::SigningKey> load_signing_key(const std::string& path) {
     return trust::load_signing_key(path, [&] { return ask_password("Passphrase of " + path + ": "); });
 }
 
+Result<crypto::SecretBytes> ask_pin(std::string_view token) {
+    return ask_password(fmt::format("PIN of the token '{}': ", token));
+}
+
+void add_kms(CLI::App& app, std::vector<std::string>& routes) {
+    app.add_option("--kms", routes, "Ask this program for keys of services below PREFIX; may be repeated")
+        ->type_name("PREFIX=PROGRAM [ARGS]");
+}
+
+Result<KmsRoute> parse_kms(const std::string& text) {
+    const size_t equals = text.find('=');
+    if (equals == std::string::npos)
+        return error(Code::kInvalidArgument, "--kms '", text, "': PREFIX=PROGRAM expected");
+    KmsRoute route;
+    route.prefix = text.substr(0, equals);
+    COFFER_TRY(trust::check_kms_prefix(route.prefix));
+    // Words apart by spaces, and no quoting: what needs more is a script.
+    std::istringstream words(text.substr(equals + 1));
+    for (std::string word; words >> word;) route.helper.argv.push_back(word);
+    if (route.helper.argv.empty() || route.helper.argv[0].find('/') == std::string::npos) {
+        return error(Code::kInvalidArgument, "--kms '", text,
+                     "': name the program with its path; PATH is not searched");
+    }
+    std::error_code failed;
+    const auto program = std::filesystem::absolute(route.helper.argv[0], failed);
+    if (failed) return error(Code::kIo, Detail::kIo, "--kms '", text, "': ", failed.message());
+    route.helper.argv[0] = program.string();
+    return route;
+}
+
 Status add_key(trust::Keyring& keyring, const std::string& spec) {
     if (spec == "password") {
         auto answer = std::make_shared<crypto::SecretBytes>();
@@ -268,6 +301,7 @@ Status add_key(trust::Keyring& keyring, const std::string& spec) {
         return {};
     }
     if (spec.starts_with("raw:")) return trust::load_raw_key(keyring, spec.substr(4));
+    if (spec.starts_with("pkcs11:")) return trust::add_token_key(keyring, spec, ask_pin);
     if (spec.starts_with("fd:")) {
         int fd = -1;
         if (!CLI::detail::lexical_cast(spec.substr(3), fd) || fd < 0) {
@@ -280,32 +314,6 @@ Status add_key(trust::Keyring& keyring, const std::string& spec) {
         return {};
     }
     return trust::load_keys(keyring, spec);
-}
-
-Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out) {
-    if (spec == "password") {
-        COFFER_TRY_ASSIGN(const crypto::SecretBytes first, ask_password("New password: "));
-        COFFER_TRY_ASSIGN(const crypto::SecretBytes second, ask_password("Again: "));
-        if (first.empty()) return error(Code::kInvalidArgument, "the password is empty");
-        if (!(first == second)) return error(Code::kInvalidArgument, "the two passwords differ");
-        COFFER_TRY_ASSIGN(container::Recipient r, container::password_recipient(first.bytes()));
-        out.push_back(std::move(r));
-        return {};
-    }
-    if (spec.starts_with("raw:")) {
-        COFFER_TRY_ASSIGN(const crypto::SecretBytes key, trust::read_key_file(spec.substr(4)));
-        COFFER_TRY_ASSIGN(container::Recipient r, container::raw_key_recipient(key.bytes()));
-        out.push_back(std::move(r));
-        return {};
-    }
-    if (spec.starts_with("age1")) {
-        COFFER_TRY_ASSIGN(const crypto::X25519Public key, crypto::parse_age_recipient(spec));
-        out.push_back(container::x25519_recipient(key));
-        return {};
-    }
-    COFFER_TRY_ASSIGN(const std::vector<crypto::X25519Public> keys, trust::load_recipients(spec));
-    for (const crypto::X25519Public& key : keys) out.push_back(container::x25519_recipient(key));
-    return {};
 }
 
 Result<uint64_t> created_time() {
@@ -338,6 +346,10 @@ Result<Access> Access::create(const AccessOptions& o) {
     for (const std::string& spec : o.keys) COFFER_TRY(add_key(access.keyring, spec));
     for (const std::string& path : o.licences) COFFER_TRY(trust::load_licence(access.keyring, path));
     for (const std::string& path : o.grants) COFFER_TRY(container::load_grant(access.keyring, path));
+    for (const std::string& text : o.kms) {
+        COFFER_TRY_ASSIGN(const KmsRoute route, parse_kms(text));
+        COFFER_TRY(access.keyring.add_kms(route.prefix, route.helper));
+    }
     return access;
 }
 

@@ -82,7 +82,7 @@ void print_fields(const std::string& name, bool verified, const Json& document);
 
 // --key K ... --trust PUB ... and what goes with them.
 struct AccessOptions {
-    std::vector<std::string> keys, grants, licences;
+    std::vector<std::string> keys, grants, licences, kms;
     std::vector<std::string> trust, distributors, licensors;
     std::string bundle, state;  // in place of trusted keys; state is a folder of `trust init`
     std::string product;
@@ -95,10 +95,11 @@ struct AccessOptions {
     bool allow_unprotected = false, allow_unsigned = false;
 
     bool trusts_somebody() const { return !trust.empty() || !bundle.empty() || !state.empty(); }
+    bool has_keys() const { return !keys.empty() || !kms.empty(); }
 };
 void add_access(CLI::App& app, AccessOptions& options);
 Result<trust::Policy> make_policy(const AccessOptions& options);
-// FILE, password, fd:N or raw:FILE.
+// FILE, password, fd:N, raw:FILE or pkcs11:...
 Status add_key(trust::Keyring& keyring, const std::string& spec);
 
 // Policy and keys, made once: a descriptor can be read only once, and a password is asked only once.
@@ -112,11 +113,22 @@ Result<runtime::Loaded> load(const std::string& path, const Access& access, bool
 Result<runtime::Loaded> load(const std::string& path, const AccessOptions& options, bool digests = false);
 // Asks on the terminal, without echo.
 Result<crypto::SecretBytes> ask_password(const std::string& prompt);
+Result<crypto::SecretBytes> ask_pin(std::string_view token);
 // Asks for the passphrase when there is one.
 Result<trust::SigningKey> load_signing_key(const std::string& path);
 
-// For --encrypt-to and its like: an age recipient, a file of them, "password", or raw:FILE.
-Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out);
+// --kms PREFIX=PROGRAM [ARGS]: the helper for the key services whose URI lies below the prefix.
+struct KmsRoute {
+    std::string prefix;
+    trust::KmsHelper helper;
+};
+void add_kms(CLI::App& app, std::vector<std::string>& routes);
+Result<KmsRoute> parse_kms(const std::string& text);
+
+// For --encrypt-to and its like: an age recipient, a file of them or of PEM keys, password, raw:FILE, pkcs11:..., or
+// kms:URI by way of one of the --kms routes.
+Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out,
+                      const std::vector<std::string>& kms = {});
 
 // Now, or SOURCE_DATE_EPOCH.
 Result<uint64_t> created_time();

@@ -36,7 +36,10 @@ Json describe_values(const runtime::Model& model, bool inputs) {
 
 Json describe_file(const container::Unverified& u) {
     Json slots = Json::array(), signatures = Json::array();
-    for (const auto& s : u.slots) slots.push_back({{"kind", trust::slot_kind_name(s.kind)}, {"id", hex(s.slot_id)}});
+    for (const auto& s : u.slots) {
+        slots.push_back({{"kind", trust::slot_kind_name(s.kind)}, {"id", hex(s.slot_id)}});
+        if (const std::string uri = container::kms_slot_uri(s.kind, s.body); !uri.empty()) slots.back()["uri"] = uri;
+    }
     for (const auto& s : u.signatures)
         signatures.push_back({{"alg", s.alg == 1 ? "ed25519" : std::to_string(s.alg)}, {"key_id", hex(s.key_id)}});
     return {{"file_size", u.file_size},
@@ -82,7 +85,7 @@ Result<int> inspect(const InspectOptions& o) {
     Json result = describe_file(facts);
     result["verified"] = false;
     if (o.access.trusts_somebody() || o.access.allow_unprotected) {
-        if (!o.access.keys.empty() || o.access.allow_unprotected) {
+        if (o.access.has_keys() || o.access.allow_unprotected) {
             COFFER_TRY_ASSIGN(const runtime::Loaded loaded, load(o.file, o.access, true));
             result["name"] = loaded.model->graph().name;
             result["producer"] = loaded.model->graph().producer;
@@ -136,7 +139,7 @@ Result<int> verify_oms(const VerifyOptions& o) {
 Result<int> verify(const VerifyOptions& o) {
     if (o.oms.empty() != o.oms_key.empty()) return error(Code::kInvalidArgument, "--oms and --oms-key go together");
     if (!o.oms.empty()) {
-        if (!o.access.trust.empty() || !o.access.keys.empty()) {
+        if (!o.access.trust.empty() || o.access.has_keys()) {
             return error(Code::kInvalidArgument,
                          "--oms checks the bundle alone; verify with --trust and --key by itself");
         }
@@ -144,7 +147,7 @@ Result<int> verify(const VerifyOptions& o) {
     }
     COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
     COFFER_TRY_ASSIGN(const container::Facts facts, container::verify(container::Source::file(o.file), policy));
-    const bool opened = !o.access.keys.empty();
+    const bool opened = o.access.has_keys();
     if (opened) COFFER_TRY(load(o.file, o.access));
     Json signers = Json::array();
     for (const trust::KeyId& id : facts.signers) signers.push_back(hex(id));

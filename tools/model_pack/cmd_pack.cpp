@@ -13,7 +13,7 @@ struct PackOptions {
     uint64_t version = 0;
     bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false, sign_later = false,
          licence = false;
-    std::vector<std::string> attach, meta, states, recipients, signers, distributors;
+    std::vector<std::string> attach, meta, states, recipients, kms, signers, distributors;
 };
 
 Result<std::pair<std::string, std::string>> key_value(const std::string& text, const char* option) {
@@ -134,7 +134,7 @@ Result<int> pack(const PackOptions& o) {
     }
     for (const trust::SigningKey& key : signers) w.signers.push_back(&key);
     for (const trust::SigningKey& key : distributors) w.distributors.push_back(&key);
-    for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, w.recipients));
+    for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, w.recipients, o.kms));
     w.unprotected = o.unprotected;
     w.require_licence = o.licence;
     w.pad_payload = o.pad;
@@ -198,8 +198,10 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
         ->type_name("OUT=IN");
     app->add_option("--expires", o->expires, "Refuse to open after this time, such as 90d")->type_name("TIME");
     app->add_option("--encrypt-to", o->recipients,
-                    "age1... recipient, a file of them, 'password', or raw:FILE; may be repeated")
+                    "age1... recipient, a file of them or of PEM keys, 'password', 'raw:FILE', 'pkcs11:...' or "
+                    "'kms:URI' (with --kms); may be repeated")
         ->type_name("R");
+    add_kms(*app, o->kms);
     auto* sign =
         app->add_option("--sign", o->signers, "Private signing key (PEM); may be repeated")->type_name("KEY");
     app->add_flag("--sign-later", o->sign_later, "Do not sign; `model-pack sign` adds signatures to the file")

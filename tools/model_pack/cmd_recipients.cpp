@@ -24,14 +24,16 @@ constexpr const char* kNotForgotten =
     "      this version of the model. To lock him out, pack again with a raised version (that makes a new key) and\n"
     "      raise the minimum version where the model is opened.";
 
-Result<std::vector<container::Recipient>> recipients_of(const std::vector<std::string>& specs) {
+Result<std::vector<container::Recipient>> recipients_of(const std::vector<std::string>& specs,
+                                                        const std::vector<std::string>& kms) {
     std::vector<container::Recipient> out;
-    for (const std::string& spec : specs) COFFER_TRY(add_recipients(spec, out));
+    for (const std::string& spec : specs) COFFER_TRY(add_recipients(spec, out, kms));
     return out;
 }
 
 // The slots that `spec` names: "password", the beginning of an id, or a recipient as for --encrypt-to.
-Result<std::vector<container::Id>> find_slots(const container::Unverified& file, const std::string& spec) {
+Result<std::vector<container::Id>> find_slots(const container::Unverified& file, const std::string& spec,
+                                              const std::vector<std::string>& kms) {
     constexpr size_t kShortestId = 8;
     std::vector<container::Id> ids;
     const auto take = [&](auto&& wanted) -> Status {
@@ -50,7 +52,7 @@ Result<std::vector<container::Id>> find_slots(const container::Unverified& file,
         COFFER_TRY(take([&](const auto& slot) { return hex(slot.slot_id).starts_with(spec); }));
         if (ids.size() > 1) return error(Code::kInvalidArgument, "--from ", spec, ": several recipients begin so");
     } else {
-        COFFER_TRY_ASSIGN(const std::vector<container::Recipient> recipients, recipients_of({spec}));
+        COFFER_TRY_ASSIGN(const std::vector<container::Recipient> recipients, recipients_of({spec}, kms));
         for (const container::Recipient& r : recipients) {
             if (!r.owns) {
                 return error(Code::kInvalidArgument, "--from ", spec,
@@ -108,7 +110,7 @@ Result<int> rewrite(const char* verb, const RecipientOptions& o) {
     if (!o.from.empty()) {
         COFFER_TRY_ASSIGN(const container::Unverified file, container::inspect(container::Source::file(o.file)));
         for (const std::string& spec : o.from) {
-            COFFER_TRY_ASSIGN(const std::vector<container::Id> ids, find_slots(file, spec));
+            COFFER_TRY_ASSIGN(const std::vector<container::Id> ids, find_slots(file, spec, o.access.kms));
             change.remove.insert(change.remove.end(), ids.begin(), ids.end());
         }
     }
@@ -119,7 +121,7 @@ Result<int> rewrite(const char* verb, const RecipientOptions& o) {
     COFFER_TRY_ASSIGN(Access access, Access::create(o.access));
     COFFER_TRY_ASSIGN(const Distributor distributor, Distributor::load(o.distributor, access.policy));
     change.distributor = distributor.get();
-    COFFER_TRY_ASSIGN(change.add, recipients_of(o.to));
+    COFFER_TRY_ASSIGN(change.add, recipients_of(o.to, o.access.kms));
     COFFER_TRY_ASSIGN(const container::Rewritten done,
                       container::rewrite(o.file, access.policy, access.keyring, change));
     Json added = Json::array(), removed = Json::array();
@@ -151,7 +153,7 @@ Result<int> grant(const RecipientOptions& o) {
     COFFER_TRY_ASSIGN(const Distributor distributor, Distributor::load(o.distributor, access.policy));
     container::GrantOptions options;
     options.distributor = distributor.get();
-    COFFER_TRY_ASSIGN(options.recipients, recipients_of(o.to));
+    COFFER_TRY_ASSIGN(options.recipients, recipients_of(o.to, o.access.kms));
     auto made = container::make_grant(container::Source::file(o.file), access.policy, access.keyring, options);
     if (!made) return made.error().within(o.file + ": ");
     COFFER_TRY(write_text(o.output, std::string(as_text(*made))));

@@ -1,0 +1,195 @@
+// Keys that lie elsewhere, through the C API: key services by callback and by helper, and what a token's name can do.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "catch.hpp"
+#include "coffer/coffer.h"
+#include "container/write.hpp"
+#include "crypto/pem.hpp"
+#include "runtime/graphs.hpp"
+
+namespace {
+
+using namespace coffer;
+
+// What a call gave: its status, class and message.
+struct Answer {
+    coffer_status status = COFFER_INTERNAL;
+    coffer_error error{};
+
+    explicit operator bool() const { return status == COFFER_OK; }
+    std::string detail() const { return coffer_detail_name(error.detail); }
+    bool says(const char* part) const { return std::string(error.message).find(part) != std::string::npos; }
+};
+template <class F, class... Args>
+Answer call(F function, Args... args) {
+    Answer answer;
+    answer.status = function(args..., &answer.error);
+    return answer;
+}
+
+class Keys {
+ public:
+    Keys() { REQUIRE(coffer_keyring_new(&handle_, nullptr) == COFFER_OK); }
+    Keys(const Keys&) = delete;
+    ~Keys() { coffer_keyring_free(&handle_); }
+    coffer_keyring* get() const { return handle_; }
+    template <class F, class... Args>
+    Answer add(F function, Args... args) {
+        return call(function, handle_, args...);
+    }
+
+ private:
+    coffer_keyring* handle_ = nullptr;
+};
+
+// A signed file for these recipients, in a folder that goes with it.
+class Sealed {
+ public:
+    explicit Sealed(std::vector<container::Recipient> recipients) {
+        std::string pattern = (std::filesystem::temp_directory_path() / "coffer-api-XXXXXX").string();
+        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+        folder_ = pattern;
+        test::Builder b = test::small_cnn();
+        b.model.name = "test";
+        b.model.version = 1;
+        container::WriteOptions options;
+        options.recipients = std::move(recipients);
+        options.signers = {&signer_};
+        const auto written = container::write(b.model, options, path());
+        REQUIRE(written.ok());
+    }
+    Sealed(const Sealed&) = delete;
+    ~Sealed() { std::filesystem::remove_all(folder_); }
+    std::string path() const { return folder_ + "/m.coffer"; }
+    std::string file(const std::string& name, const std::string& text, mode_t mode) const {
+        const std::string name_in_folder = folder_ + "/" + name;
+        std::ofstream(name_in_folder, std::ios::binary) << text;
+        REQUIRE(::chmod(name_in_folder.c_str(), mode) == 0);
+        return name_in_folder;
+    }
+    Answer open(const Keys& keys) const {
+        const std::string pem = crypto::ed25519_public_to_pem(signer_.signer().public_key).value();
+        coffer_policy* policy = nullptr;
+        coffer_model* model = nullptr;
+        REQUIRE(coffer_policy_new(&policy, nullptr) == COFFER_OK);
+        REQUIRE(coffer_policy_add_signer_pem(policy, pem.data(), pem.size(), nullptr) == COFFER_OK);
+        const Answer answer =
+            call(coffer_model_open_path, &model, path().c_str(), static_cast<const coffer_keyring*>(keys.get()),
+                 static_cast<const coffer_policy*>(policy), static_cast<const coffer_open_options*>(nullptr));
+        coffer_model_free(&model);
+        coffer_policy_free(&policy);
+        return answer;
+    }
+
+ private:
+    trust::SigningKey signer_ = trust::SigningKey::generate().value();
+    std::string folder_;
+};
+
+// Remembers what it wrapped last.
+struct Service {
+    std::string key, context;
+    int calls = 0;
+
+    container::Recipient recipient(const std::string& uri) {
+        return container::kms_recipient(
+                   uri,
+                   [this](const trust::KmsContext& where, Bytes k) {
+                       key = as_text(k);
+                       context = as_text(where.context);
+                       return coffer::Result<std::vector<std::byte>>(std::vector<std::byte>(3, std::byte{'b'}));
+                   })
+            .value();
+    }
+    static int unwrap(void* user, const coffer_kms_request* request, uint8_t out[32]) {
+        auto* self = static_cast<Service*>(user);
+        ++self->calls;
+        CHECK(request->struct_size == sizeof *request);
+        CHECK(std::string(request->uri) == "acme-kms://eu/k");
+        CHECK(std::string(static_cast<const char*>(request->blob), request->blob_size) == "bbb");
+        if (std::string(static_cast<const char*>(request->context), request->context_size) != self->context) return 0;
+        std::memcpy(out, self->key.data(), 32);
+        return 1;
+    }
+};
+
+TEST_CASE("a key service by callback") {
+    Service service;
+    const Sealed file({service.recipient("acme-kms://eu/k")});
+    Keys keys, elsewhere;
+    void* const user = &service;
+    REQUIRE(keys.add(coffer_keyring_add_kms, "acme-kms://eu/", Service::unwrap, user));
+    REQUIRE(elsewhere.add(coffer_keyring_add_kms, "acme-kms://us/", Service::unwrap, user));
+    REQUIRE(file.open(keys));
+    CHECK(service.calls == 1);
+    const Answer refused = file.open(elsewhere);
+    CHECK(refused.status == COFFER_AUTH);
+    CHECK(refused.detail() == "no_recipient");
+    CHECK(service.calls == 1);
+    service.context = "another slot";
+    const Answer denied = file.open(keys);
+    CHECK(denied.status == COFFER_AUTH);
+    CHECK(denied.detail() == "unwrap");
+    CHECK(denied.says("acme-kms://eu/k"));
+
+    CHECK_FALSE(keys.add(coffer_keyring_add_kms, "acme-kms://eu/", Service::unwrap, user));  // twice
+    CHECK_FALSE(keys.add(coffer_keyring_add_kms, "nothing", Service::unwrap, user));
+    CHECK_FALSE(keys.add(coffer_keyring_add_kms, "x:", nullptr, user));
+    CHECK_FALSE(keys.add(coffer_keyring_add_kms, nullptr, Service::unwrap, user));
+    CHECK_FALSE(call(coffer_keyring_add_kms, nullptr, "x:", Service::unwrap, user));
+}
+
+TEST_CASE("a key service by helper, and its time-out") {
+    Service service;
+    const Sealed file({service.recipient("acme-kms://eu/k")});
+    const std::string key = file.file("key", service.key, 0600);
+    const std::string good = file.file("good", "#!/bin/sh\nexec cat \"$1\"\n", 0755);
+    const std::string slow = file.file("slow", "#!/bin/sh\nsleep 60\n", 0755);
+    const auto add = [](Keys& to, const char* prefix, std::vector<const char*> argv, uint32_t timeout_ms) {
+        return to.add(coffer_keyring_add_kms_helper, prefix, argv.data(), argv.size(), timeout_ms);
+    };
+    Keys keys, late;
+    REQUIRE(add(keys, "acme-kms:", {good.c_str(), key.c_str()}, 0));
+    REQUIRE(file.open(keys));
+    REQUIRE(add(late, "acme-kms:", {slow.c_str()}, 200));
+    const Answer refused = file.open(late);
+    CHECK(refused.status == COFFER_AUTH);
+    CHECK(refused.says("200 ms"));
+    CHECK_FALSE(add(keys, "b:", {"helper"}, 0));
+    CHECK_FALSE(add(keys, "b:", {}, 0));
+    CHECK_FALSE(add(keys, "b:", {"/helper", nullptr}, 0));
+}
+
+TEST_CASE("a P-256 key, as a file and as text") {
+    const auto identity = crypto::P256Identity::generate().value();
+    const Sealed file({container::p256_recipient(identity.public_key)});
+    const auto pem = crypto::p256_private_to_pem(identity).value();
+    const std::string text(as_text(pem.bytes()));
+    Keys from_file, from_text, other;
+    REQUIRE(from_file.add(coffer_keyring_add_file, file.file("k.pem", text, 0600).c_str()));
+    REQUIRE(from_text.add(coffer_keyring_add_identity, text.data(), text.size()));
+    REQUIRE(file.open(from_file));
+    REQUIRE(file.open(from_text));
+    CHECK_FALSE(other.add(coffer_keyring_add_file, file.file("open.pem", text, 0644).c_str()));
+    CHECK_FALSE(file.open(other));
+}
+
+TEST_CASE("a token that cannot be reached says why") {
+    Keys keys;
+    void* const nobody = nullptr;
+    const auto add = [&](const char* uri) { return keys.add(coffer_keyring_add_pkcs11, uri, nullptr, nobody); };
+    const Answer missing = add("pkcs11:object=x?module-path=/nonexistent.so");
+    CHECK(missing.status == COFFER_IO);
+    CHECK(missing.says("/nonexistent.so"));
+    CHECK(add("pkcs11:object=x?module-path=/m.so&pin-value=1234").status == COFFER_INVALID_ARGUMENT);
+    CHECK(add(nullptr).status == COFFER_INVALID_ARGUMENT);
+}
+
+}  // namespace
