@@ -17,10 +17,6 @@ inline void relax() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(unsigned threads) {
-    for (unsigned i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
-}
-
 ThreadPool::~ThreadPool() {
     stop_.store(true);
     generation_.fetch_add(1);
@@ -33,10 +29,11 @@ void ThreadPool::drain() {
 }
 
 void ThreadPool::run(size_t count, Task task, void* context) {
-    if (workers_.empty() || count <= 1) {
+    if (threads_ <= 1 || count <= 1) {
         for (size_t i = 0; i < count; ++i) task(context, i);
         return;
     }
+    while (workers_.size() + 1 < threads_) workers_.emplace_back([this] { work(); });
     task_ = task;
     context_ = context;
     count_ = count;

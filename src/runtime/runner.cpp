@@ -132,6 +132,8 @@ Status Runner::run(uint64_t deadline_ns) {
     COFFER_TRY(bind_states());
     context_.deadline_ns = deadline_ns == 0 ? 0 : os::monotonic_ns() + deadline_ns;
     Status status = executors_->of(0).run(inputs_, buffers_, &outputs_);
+    // Weights that another runner could not open were wiped, maybe in the middle of this run.
+    if (status.ok()) status = model_->weights().failure();
     cancel_.store(false, std::memory_order_relaxed);
     if (!status.ok()) {
         // Tell the shapes that follow from the inputs, so that a too small buffer can be replaced.
