@@ -73,7 +73,7 @@ Executor::~Executor() = default;
 const Plan* Executor::last_plan() const { return last_ ? last_->plan.get() : nullptr; }
 
 Status Executor::build(Stage& stage) {
-    COFFER_TRY_ASSIGN(const WeightStore::Planning planning, context_->weights->begin(context_->parallel));
+    COFFER_TRY_ASSIGN(const WeightStore::Planning planning, context_->weights->begin(context_->loader));
     COFFER_TRY(analyse(*context_->model, index_, graphs_, scratch_, stage.analysis, context_->weights));
     const Analysis& a = stage.analysis;
     // What is read while the graph runs, beside what the plan reads.

@@ -59,6 +59,7 @@ Result<std::unique_ptr<Runner>> Runner::create(std::shared_ptr<const Model> mode
     c.model = &runner->model_->graph();
     c.weights = &runner->model_->weights();
     c.parallel = runner->parallel_.get();
+    c.loader = options.parallel_for ? nullptr : c.parallel;
     c.arch = kernels::chosen();
     c.max_memory = runner->model_->options().max_memory;
     c.debug_names = runner->model_->options().debug_names;

@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kSmallBlock = size_t{256} << 10, kLargeBlock = size_t{64} << 20;
 // Given back together, to call the system rarely; a model with less to give back keeps it.
 constexpr size_t kBatch = size_t{1} << 20;
-constexpr size_t kPage = 4096;
+// Whole huge pages: a part of one is dear to take out.
+constexpr uintptr_t kBlock = uintptr_t{2} << 20;
 // Not worth a call.
 constexpr size_t kSmallTensor = size_t{16} << 10;
 
@@ -210,7 +211,7 @@ void WeightStore::release(const TensorView& view) {
     if (pending_bytes_ >= kBatch) give_back_pending();
 }
 
-// A page goes when every tensor in it is gone.
+// A block goes when every tensor in it is gone.
 void WeightStore::give_back_pending() {
     for (const auto& [data, constant] : pending_) {
         if (constant->state != Constant::kPending) continue;
@@ -229,9 +230,14 @@ void WeightStore::give_back_pending() {
             gone_.erase(range);
             range = before;
         }
-        // The pages this tensor touches, as far as they lie in the range; discard() takes whole ones only.
-        const uintptr_t first = std::max(range->first, begin / kPage * kPage);
-        const uintptr_t last = std::min(range->second, round_up<uintptr_t>(end, kPage));
+        // The blocks this tensor touches, as far as they lie in the range, and what is left at the end of the arena.
+        const Bytes arena = constant->decoded ? Bytes(home_.decoded.pages->data(), home_.decoded.pages->size())
+                                              : Bytes(home_.payload->bytes());
+        const auto arena_end = reinterpret_cast<uintptr_t>(arena.data()) + arena.size();
+        uintptr_t first = begin / kBlock * kBlock, last = round_up(end, kBlock);
+        if (first < range->first) first = round_up(range->first, kBlock);
+        if (last > range->second) last = range->second >= arena_end ? arena_end : range->second / kBlock * kBlock;
+        if (first >= last) continue;
         if (constant->decoded) {
             os::Pages& pages = *home_.decoded.pages;
             pages.allow_writing();
