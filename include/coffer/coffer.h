@@ -379,10 +379,20 @@ typedef struct coffer_allocator {
 
 typedef struct coffer_model coffer_model;
 
+/* Weights are decrypted when a runner first plans a run that needs them, each part of the file once; a subgraph
+ * that never runs stays sealed. The source must stay as it is, and memory or reader usable, until the model and its
+ * runners are freed. What goes wrong then (COFFER_AUTH, COFFER_IO, ...) comes from coffer_runner_prepare or _run,
+ * and from every later one: nothing of the model can be used any more. In a child made by fork() weights that were
+ * not needed before are an error. */
+#define COFFER_OPEN_LAZY 1u
+/* Weights must be locked in memory, so that they are never written to swap: COFFER_LIMIT where the system refuses
+ * (RLIMIT_MEMLOCK), from the open or, for weights packed later, from prepare or run. */
+#define COFFER_OPEN_LOCK 2u
+
 typedef struct coffer_open_options {
     size_t struct_size;
-    uint32_t threads;  /* for decryption; 0: all */
-    uint32_t reserved; /* 0 */
+    uint32_t threads; /* for decryption; 0: all */
+    uint32_t flags;   /* COFFER_OPEN_... */
     coffer_parallel_for parallel_for; /* instead of own threads; `threads` then says how many it has */
     void* parallel_user;
 } coffer_open_options;
@@ -392,13 +402,13 @@ typedef struct coffer_open_options {
 COFFER_API coffer_status coffer_model_open_path(coffer_model** model, const char* path, const coffer_keyring* keyring,
                                                 const coffer_policy* policy, const coffer_open_options* options,
                                                 coffer_error* error) COFFER_NOEXCEPT;
-/* The same from memory, which is borrowed until the call returns. */
+/* The same from memory, which is borrowed until the call returns (COFFER_OPEN_LAZY: see there). */
 COFFER_API coffer_status coffer_model_open_memory(coffer_model** model, const void* data, size_t size,
                                                   const coffer_keyring* keyring, const coffer_policy* policy,
                                                   const coffer_open_options* options,
                                                   coffer_error* error) COFFER_NOEXCEPT;
 /* A source of bytes. read_at fills `dst` with exactly `size` bytes at `offset` and returns 1, or returns 0.
- * Must be thread-safe and stay usable until the open returns. */
+ * Must be thread-safe and stay usable until the open returns (COFFER_OPEN_LAZY: see there). */
 typedef struct coffer_reader {
     uint64_t size;
     int (*read_at)(void* user, uint64_t offset, void* dst, size_t size);

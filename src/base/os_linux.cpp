@@ -401,14 +401,16 @@ void wipe(void* data, size_t size) noexcept {
 
 Result<Pages> Pages::allocate(size_t size, unsigned flags) {
     const size_t page = page_size();
-    const bool huge = (flags & kHuge) && size >= kHugePage;
+    const bool huge = (flags & kHuge) && size >= kHugePage / 2;
     const size_t guard = flags & kGuard ? page : 0;
-    const size_t slack = huge ? kHugePage : 0;  // to align the start
+    const size_t slack = huge ? kHugePage : 0;  // to align the start, and to complete the last huge page
     size_t usable, mapped;
     if (!checked_round_up(std::max<size_t>(size, 1), page, &usable) ||
-        !checked_add(usable, 2 * guard + slack, &mapped)) {
+        !checked_add(usable, 2 * guard + 2 * slack, &mapped)) {
         return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
     }
+    // A huge page costs as much to make as a hundred small ones: a last one that is half used is made huge too.
+    const size_t advised = huge && guard == 0 ? (usable + kHugePage / 2) / kHugePage * kHugePage : 0;
     const int access = guard > 0 ? PROT_NONE : PROT_READ | PROT_WRITE;
     void* base = ::mmap(nullptr, mapped, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
@@ -425,8 +427,9 @@ Result<Pages> Pages::allocate(size_t size, unsigned flags) {
     }
     pages.data_ = data;
     pages.size_ = size;
-    ::madvise(data, usable, MADV_DONTDUMP);
-    if (huge) ::madvise(data, usable, MADV_HUGEPAGE);
+    pages.span_ = std::max(usable, advised);
+    ::madvise(data, pages.span_, MADV_DONTDUMP);
+    if (huge) ::madvise(data, std::max(advised, usable / kHugePage * kHugePage), MADV_HUGEPAGE);
 #ifdef MADV_WIPEONFORK
     if (flags & kWipeOnFork) ::madvise(data, usable, MADV_WIPEONFORK);
 #endif
@@ -441,6 +444,7 @@ Pages::Pages(Pages&& other) noexcept {
 Pages& Pages::operator=(Pages&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
+    std::swap(span_, other.span_);
     std::swap(base_, other.base_);
     std::swap(mapped_, other.mapped_);
     std::swap(locked_, other.locked_);
@@ -450,17 +454,21 @@ Pages& Pages::operator=(Pages&& other) noexcept {
 
 Pages::~Pages() {
     if (base_ == nullptr) return;
-    if (data_ != nullptr) {
-        const size_t usable = round_up(std::max<size_t>(size_, 1), page_size());
-        const bool writable = !read_only_ || ::mprotect(data_, usable, PROT_READ | PROT_WRITE) == 0;
-        if (writable) wipe_pages(data_, usable);
-    }
+    clear();
     ::munmap(base_, mapped_);
 }
 
 void Pages::protect_read_only() {
-    if (data_ == nullptr) return;
-    read_only_ = ::mprotect(data_, round_up(std::max<size_t>(size_, 1), page_size()), PROT_READ) == 0;
+    if (data_ != nullptr) read_only_ = ::mprotect(data_, span_, PROT_READ) == 0;
+}
+
+void Pages::allow_writing() {
+    if (read_only_) read_only_ = ::mprotect(data_, span_, PROT_READ | PROT_WRITE) != 0;
+}
+
+void Pages::clear() {
+    allow_writing();
+    if (data_ != nullptr && !read_only_) wipe_pages(data_, span_);
 }
 
 void Pages::discard(size_t offset, size_t size) {
@@ -468,11 +476,12 @@ void Pages::discard(size_t offset, size_t size) {
     if (data_ == nullptr || !checked_add(offset, size, &end) || !checked_round_up(offset, page_size(), &begin))
         return;
     // The last page belongs to us wholly, even if size() ends inside it.
-    end = end >= size_ ? round_up(size_, page_size()) : end / page_size() * page_size();
+    end = end >= size_ ? span_ : end / page_size() * page_size();
     if (begin >= end) return;
     if (read_only_ && ::mprotect(data_ + begin, end - begin, PROT_READ | PROT_WRITE) != 0) return;
     wipe_pages(data_ + begin, end - begin);
-    ::madvise(data_ + begin, end - begin, MADV_DONTNEED);  // refused for locked pages: those stay, as zeros
+    if (locked_) ::munlock(data_ + begin, end - begin);  // what is locked cannot be given back
+    ::madvise(data_ + begin, end - begin, MADV_DONTNEED);
     if (read_only_) ::mprotect(data_ + begin, end - begin, PROT_READ);
 }
 
@@ -559,6 +568,9 @@ unsigned affinity_count() {
 
 }  // namespace
 
+uint64_t process_id() {
+    return static_cast<uint64_t>(::getpid());
+}
 int64_t unix_time() {
     return static_cast<int64_t>(::time(nullptr));
 }

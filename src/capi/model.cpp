@@ -16,6 +16,9 @@ coffer_status open(coffer_model** model, container::Source source, const coffer_
         COFFER_TRY(given(policy, "policy"));
         COFFER_TRY_ASSIGN(const coffer_open_options options,
                           capi::options_of(given_options, coffer_open_options COFFER_OPEN_OPTIONS_INIT));
+        if (const uint32_t unknown = options.flags & ~(COFFER_OPEN_LAZY | COFFER_OPEN_LOCK)) {
+            return coffer::error(Code::kInvalidArgument, "open flags ", unknown, " are not known");
+        }
         const unsigned threads = options.threads == 0 ? os::cpu_count() : options.threads;
         std::unique_ptr<runtime::Parallel> parallel;
         if (options.parallel_for) {
@@ -26,6 +29,8 @@ coffer_status open(coffer_model** model, container::Source source, const coffer_
         const trust::Keyring none;
         runtime::LoadOptions load;
         load.parallel = parallel.get();
+        load.lazy = options.flags & COFFER_OPEN_LAZY;
+        load.lock = options.flags & COFFER_OPEN_LOCK;
         COFFER_TRY_ASSIGN(runtime::Loaded loaded,
                           runtime::load(std::move(source), policy->policy, keyring ? keyring->keyring : none, load));
         auto opened = std::make_unique<coffer_model>();

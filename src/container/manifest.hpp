@@ -5,10 +5,12 @@
 
 #include <functional>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "codec/codec.hpp"
 #include "coffer/base/error.hpp"
+#include "coffer/base/os.hpp"
 #include "coffer/graph/graph.hpp"
 #include "container/format.hpp"
 #include "trust/policy.hpp"
@@ -83,9 +85,28 @@ struct ManifestContext {
 };
 Result<Manifest> decode_manifest(Bytes plaintext, const ManifestContext& context);
 
+// Where the bytes of a model's tensors are, by address, when bind_payload() is done: in the payload, or, when they
+// are not stored plainly, in pages of their own.
+struct DecodedTensors {
+    std::shared_ptr<os::Pages> pages;  // nullptr: all are plain
+    std::unordered_map<const void*, TensorRecord> records;
+};
+// A payload that is not simply there. `need` asks for bytes; only what is copied, or is no constant, is asked for
+// when `lazy`, and who wants another constant's bytes loads them and calls check_tensor(), then decode_tensor().
+// `drop` says that nobody will look at stored bytes again.
+struct PayloadAccess {
+    bool lazy = false;
+    std::function<Status(uint64_t offset, uint64_t nbytes)> need;
+    std::function<void(uint64_t offset, uint64_t nbytes)> drop;
+};
 // Gives every tensor its bytes. `payload` is the whole plaintext and lives as long as `owner`; what must be decoded
 // gets pages of its own with `page_flags`. Checks what can be seen only now: padding, booleans, strings.
-Status bind_payload(Manifest& manifest, MutableBytes payload, std::shared_ptr<const void> owner, unsigned page_flags);
+Status bind_payload(Manifest& manifest, MutableBytes payload, std::shared_ptr<const void> owner, unsigned page_flags,
+                    const PayloadAccess& access = {}, DecodedTensors* decoded = nullptr);
+// What a lazy bind_payload() left out: booleans and the zeros up to the next item; and, for records of
+// DecodedTensors, the elements.
+Status check_tensor(const TensorRecord& record, Bytes payload);
+void decode_tensor(const TensorRecord& record, Bytes payload, std::byte* dst, const PayloadAccess& access);
 
 // round_up for sizes that shall show only coarsely (5.4).
 uint64_t padme(uint64_t size);

@@ -1,6 +1,8 @@
 // Gives a decoded model its bytes (docs/format.md 5.5 step 16).
 #include <algorithm>
+#include <cstring>
 
+#include "coffer/base/checked.hpp"
 #include "coffer/base/os.hpp"
 #include "container/errors.hpp"
 #include "container/header.hpp"
@@ -23,82 +25,182 @@ Status check_padding(const Manifest& m, Bytes payload) {
     return {};
 }
 
-// Where tensors that are not plain are decoded to: one block, handed out from front to back.
-class DecodedPages {
+// Decoded in pieces, so that the stored bytes can go while the elements come.
+constexpr size_t kPieceElements = size_t{1} << 18;
+
+// Gives places in `decoded` to tensors that are not plain, from front to back.
+class Places {
  public:
-    static Result<DecodedPages> create(uint64_t bytes, unsigned page_flags) {
-        DecodedPages out;
-        if (bytes == 0) return out;
+    static Result<Places> create(uint64_t bytes, unsigned page_flags, DecodedTensors* decoded) {
+        if (bytes == 0) return Places(decoded);
         COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(bytes, page_flags));
-        out.pages_ = std::make_shared<os::Pages>(std::move(pages));
-        return out;
+        decoded->pages = std::make_shared<os::Pages>(std::move(pages));
+        return Places(decoded);
     }
-    Tensor decode(const TensorRecord& t, Bytes stored) {
-        Tensor out = Tensor::wrap({pages_->data() + used_, t.dtype, t.shape}, pages_);
-        codec::widen(t.dtype, t.stored, stored, {pages_->data() + used_, out.nbytes()});
+    Tensor next(const TensorRecord& t) {
+        std::byte* data = decoded_->pages->data() + used_;
+        Tensor out = Tensor::wrap({data, t.dtype, t.shape}, decoded_->pages);
         used_ += round_up(out.nbytes(), size_t{kItemAlign});
+        decoded_->records.emplace(data, t);
         return out;
-    }
-    void protect_read_only() {
-        if (pages_) pages_->protect_read_only();
     }
 
  private:
-    std::shared_ptr<os::Pages> pages_;
+    explicit Places(DecodedTensors* decoded) : decoded_(decoded) {}
+    DecodedTensors* decoded_;
     size_t used_ = 0;
 };
 
 Result<Tensor> bound(const TensorRecord& t, MutableBytes payload, const std::shared_ptr<const void>& owner,
-                     DecodedPages& decoded) {
+                     Places& places) {
     const MutableBytes bytes = payload.subspan(t.offset, t.nbytes);
     if (t.dtype == DType::kString) {
         COFFER_TRY_ASSIGN(Tensor strings, Tensor::create(t.dtype, t.shape));
         COFFER_TRY(codec::decode_strings(bytes, strings.span<std::string>()));
         return strings;
     }
-    if (t.dtype == DType::kBool && std::ranges::any_of(bytes, [](std::byte b) { return b > std::byte{1}; })) {
-        return manifest_invalid("a boolean is neither 0 nor 1");
-    }
     // A tensor without elements may lie behind the last page; nobody may be handed a null pointer for it.
     if (bytes.empty()) return Tensor::create(t.dtype, t.shape);
-    if (t.encoding == codec::Encoding::kNarrow) return decoded.decode(t, bytes);
+    if (t.encoding == codec::Encoding::kNarrow) return places.next(t);
     return Tensor::wrap({bytes.data(), t.dtype, t.shape}, owner);
 }
 
-template <class T>
-void copy_list(const Tensor& t, graph::AttrValue& value) {
-    const std::span<T> items = t.span<T>();
-    value.emplace<std::vector<T>>(items.begin(), items.end());
+bool is_list(const graph::AttrValue& value) {
+    return !std::holds_alternative<Tensor>(value);
 }
 
-void set_attr(graph::AttrValue& value, const Tensor& t) {
-    if (std::holds_alternative<std::vector<int64_t>>(value)) return copy_list<int64_t>(t, value);
-    if (std::holds_alternative<std::vector<float>>(value)) return copy_list<float>(t, value);
-    if (std::holds_alternative<std::vector<std::string>>(value)) return copy_list<std::string>(t, value);
-    value = t;
+// Lists go straight into their attributes.
+template <class T>
+void fill_list(const TensorRecord& t, Bytes payload, std::vector<T>& list) {
+    list.resize(static_cast<size_t>(t.shape.elements()));
+    if (list.empty()) return;
+    auto* dst = reinterpret_cast<std::byte*>(list.data());
+    if (t.encoding == codec::Encoding::kNarrow) {
+        decode_tensor(t, payload, dst, {});
+    } else {
+        std::memcpy(dst, payload.data() + t.offset, t.nbytes);
+    }
+}
+Status fill_list(const TensorRecord& t, Bytes payload, graph::AttrValue& value) {
+    if (auto* ints = std::get_if<std::vector<int64_t>>(&value)) fill_list(t, payload, *ints);
+    if (auto* floats = std::get_if<std::vector<float>>(&value)) fill_list(t, payload, *floats);
+    auto* strings = std::get_if<std::vector<std::string>>(&value);
+    if (!strings) return {};
+    strings->resize(static_cast<size_t>(t.shape.elements()));
+    return codec::decode_strings(payload.subspan(t.offset, t.nbytes), *strings);
+}
+
+template <class M>
+auto& value_of(M& m, const AttrUse& use) {
+    return m.model.graphs[use.graph].nodes[use.node].attrs[use.attr].value;
+}
+
+// What becomes of each tensor.
+struct Uses {
+    std::vector<bool> at_once;    // its bytes are looked at when the model is opened
+    std::vector<bool> as_tensor;  // somebody wants it as a Tensor; else only as a list
+    std::vector<bool> copied;     // nobody will look at the payload for it again
+
+    explicit Uses(const Manifest& m) : at_once(m.tensors.size()), as_tensor(at_once), copied(at_once) {
+        for (size_t i = 0; i < m.tensors.size(); ++i) {
+            const bool constant = i < m.model.constants.size(), string = m.tensors[i].dtype == DType::kString;
+            at_once[i] = !constant || string;
+            as_tensor[i] = constant;
+            copied[i] = !constant || string;
+        }
+        for (const AttrUse& use : m.attr_uses) {
+            const graph::AttrValue& value = value_of(m, use);
+            const bool string = m.tensors[use.tensor].dtype == DType::kString;
+            at_once[use.tensor] = true;
+            if (!is_list(value)) as_tensor[use.tensor] = true;
+            if (!is_list(value) && !string) copied[use.tensor] = false;
+        }
+        for (const StateUse& use : m.state_uses) {
+            at_once[use.tensor] = as_tensor[use.tensor] = true;
+            if (m.tensors[use.tensor].dtype != DType::kString) copied[use.tensor] = false;
+        }
+        for (size_t i = 0; i < m.tensors.size(); ++i) {
+            // Goes while it is decoded.
+            if (as_tensor[i] && m.tensors[i].encoding == codec::Encoding::kNarrow) copied[i] = false;
+        }
+    }
+};
+
+// Neighbours that were copied go together.
+void drop_copied(const Manifest& m, const Uses& uses, uint64_t payload_len, const PayloadAccess& access) {
+    uint64_t begin = 0, end = 0;
+    const auto add = [&](uint64_t offset, uint64_t nbytes, bool copied) {
+        if (copied && end == begin) begin = offset;
+        if (copied) end = std::min(round_up(offset + nbytes, kItemAlign), payload_len);
+        if (!copied && end > begin) access.drop(begin, end - begin);
+        if (!copied) begin = end = 0;
+    };
+    for (size_t i = 0; i < m.tensors.size(); ++i) add(m.tensors[i].offset, m.tensors[i].nbytes, uses.copied[i]);
+    for (const BlobRecord& blob : m.blobs) add(blob.offset, blob.nbytes, true);
+    add(0, 0, false);
 }
 
 }  // namespace
 
-Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const void> owner, unsigned page_flags) {
-    COFFER_TRY(check_padding(m, payload));
-    std::vector<Tensor> tensors;
-    tensors.reserve(m.tensors.size());
-    COFFER_TRY_ASSIGN(DecodedPages decoded, DecodedPages::create(m.decoded_bytes, page_flags));
-    for (const TensorRecord& record : m.tensors) {
-        COFFER_TRY_ASSIGN(Tensor t, bound(record, payload, owner, decoded));
-        tensors.push_back(std::move(t));
+Status check_tensor(const TensorRecord& t, Bytes payload) {
+    const Bytes bytes = payload.subspan(t.offset, t.nbytes);
+    if (t.dtype == DType::kBool && std::ranges::any_of(bytes, [](std::byte b) { return b > std::byte{1}; })) {
+        return manifest_invalid("a boolean is neither 0 nor 1");
     }
-    decoded.protect_read_only();
+    const uint64_t end = t.offset + t.nbytes, next = std::min(round_up(end, kItemAlign), uint64_t{payload.size()});
+    if (!all_zero(payload.subspan(end, next - end))) return manifest_invalid("bytes between tensors are not zero");
+    return {};
+}
+
+void decode_tensor(const TensorRecord& t, Bytes payload, std::byte* dst, const PayloadAccess& access) {
+    const auto elements = static_cast<size_t>(t.shape.elements());
+    const size_t wide = dtype_bits(t.dtype) / 8, stored = dtype_bits(t.stored) / 8;
+    for (size_t i = 0; i < elements; i += kPieceElements) {
+        const size_t n = std::min(kPieceElements, elements - i);
+        codec::widen(t.dtype, t.stored, payload.subspan(t.offset + i * stored, n * stored),
+                     {dst + i * wide, n * wide});
+        if (access.drop) access.drop(t.offset + i * stored, n * stored);
+    }
+}
+
+Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const void> owner, unsigned page_flags,
+                    const PayloadAccess& access, DecodedTensors* decoded) {
+    if (!access.lazy) COFFER_TRY(check_padding(m, payload));
+    DecodedTensors own;
+    if (!decoded) decoded = &own;
+    const Uses uses(m);
+    std::vector<Tensor> tensors(m.tensors.size());
+    COFFER_TRY_ASSIGN(Places places, Places::create(m.decoded_bytes, page_flags, decoded));
+    for (size_t i = 0; i < tensors.size(); ++i) {
+        const TensorRecord& record = m.tensors[i];
+        const bool now = !access.lazy || uses.at_once[i];
+        if (now) {
+            if (access.need) COFFER_TRY(access.need(record.offset, record.nbytes));
+            COFFER_TRY(check_tensor(record, payload));
+        }
+        if (!uses.as_tensor[i]) continue;
+        COFFER_TRY_ASSIGN(tensors[i], bound(record, payload, owner, places));
+        if (now && decoded->records.contains(tensors[i].view().data)) {
+            decode_tensor(record, payload, tensors[i].view().as<std::byte>(), access);
+        }
+    }
+    if (decoded->pages) decoded->pages->protect_read_only();
     for (size_t i = 0; i < m.model.constants.size(); ++i) m.model.constants[i].tensor = tensors[i];
     for (const AttrUse& use : m.attr_uses) {
-        set_attr(m.model.graphs[use.graph].nodes[use.node].attrs[use.attr].value, tensors[use.tensor]);
+        graph::AttrValue& value = value_of(m, use);
+        if (is_list(value)) {
+            COFFER_TRY(fill_list(m.tensors[use.tensor], payload, value));
+        } else {
+            value = tensors[use.tensor];
+        }
     }
     for (const StateUse& use : m.state_uses) m.model.states[use.state].initial = tensors[use.tensor];
     for (size_t i = 0; i < m.blobs.size(); ++i) {
+        if (access.need) COFFER_TRY(access.need(m.blobs[i].offset, m.blobs[i].nbytes));
         const Bytes bytes = payload.subspan(m.blobs[i].offset, m.blobs[i].nbytes);
         m.model.blobs[i].bytes.assign(bytes.begin(), bytes.end());
     }
+    if (access.drop) drop_copied(m, uses, payload.size(), access);
     return {};
 }
 

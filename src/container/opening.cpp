@@ -273,6 +273,7 @@ Status Opening::step_14_memory() {
 }
 
 Status Opening::step_15_chunks() {
+    if (lazy()) return {};
     return payload_->load(0, facts_.header.payload_len, options_.parallel);
 }
 
@@ -280,7 +281,13 @@ Status Opening::step_16_finish() {
     if (options_.digests) {
         COFFER_TRY_ASSIGN(payload_sha256_, crypto::sha256(payload_->bytes()));
     }
-    COFFER_TRY(bind_payload(manifest_, payload_->bytes(), payload_, options_.page_flags));
+    PayloadAccess access;
+    access.lazy = lazy();
+    access.need = [this](uint64_t offset, uint64_t nbytes) {
+        return payload_->load(offset, nbytes, options_.parallel);
+    };
+    access.drop = [this](uint64_t offset, uint64_t nbytes) { payload_->discard(offset, nbytes); };
+    COFFER_TRY(bind_payload(manifest_, payload_->bytes(), payload_, options_.page_flags, access, &decoded_));
     payload_->seal_memory();
     schedule_.reset();
     return {};
@@ -313,7 +320,9 @@ Opened Opening::take() {
     out.facts = std::move(facts_);
     out.slot_kind = slot_kind_;
     out.fingerprint = std::move(manifest_.fingerprint);
-    out.locked = payload_->locked();
+    out.locked = payload_->locked() && (!decoded_.pages || decoded_.pages->locked());
+    out.payload = std::move(payload_);
+    out.decoded = std::move(decoded_);
     out.manifest_sha256 = manifest_sha256_;
     out.payload_sha256 = payload_sha256_;
     return out;

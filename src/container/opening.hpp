@@ -62,6 +62,7 @@ class Opening {
     Status bundle_in_force() const;
     Status unwrap_licensed();
     Status unwrap_with(const trust::Keyring& keyring, const trust::Policy& policy);
+    bool lazy() const { return options_.lazy && !options_.digests; }  // a digest is of everything
 
     Source source_;
     const trust::Policy& policy_;
@@ -87,6 +88,7 @@ class Opening {
     Manifest manifest_;
     Table table_;
     std::shared_ptr<Payload> payload_;
+    DecodedTensors decoded_;
     Digest payload_sha256_{};
     Digest manifest_sha256_{};
 };

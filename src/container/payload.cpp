@@ -134,13 +134,14 @@ Result<std::shared_ptr<Payload>> Payload::create(Setup setup) {
 }
 
 Status Payload::load(uint64_t offset, uint64_t nbytes, const ParallelFor& parallel) {
-    const std::lock_guard lock(mutex_);
-    if (failed_) return Error(*failed_);
-    if (nbytes == 0) return {};
     const Header& h = setup_.header;
     if (offset > h.payload_len || nbytes > h.payload_len - offset) {
         return error(Code::kInternal, "load of bytes behind the payload");
     }
+    if (nbytes == 0 || (complete() && !has_failed_)) return {};
+    COFFER_TRY(usable());  // another thread may have held the lock when the process was forked
+    const std::lock_guard lock(mutex_);
+    if (failed_) return Error(*failed_);
     std::vector<Run> runs;
     const uint64_t last = (offset + nbytes - 1) / h.chunk_size() + 1;
     for (uint64_t i = offset / h.chunk_size(); i < last;) {
@@ -149,15 +150,46 @@ Status Payload::load(uint64_t offset, uint64_t nbytes, const ParallelFor& parall
         for (const Run& run : split({i, end}, h.chunk_size())) runs.push_back(run);
         i = std::max(end, i + 1);
     }
+    if (runs.empty()) return {};
+    pages_.allow_writing();
     Status status = for_each_run(runs, parallel, [&](const Run& run) { return open_run(run.first, run.last); });
     if (!status.ok()) {
-        os::wipe(pages_.data(), pages_.size());
-        setup_.key = {};
-        failed_ = std::make_unique<Error>(status.error());
+        keep_failure(status.error());
         return status;
     }
-    for (const Run& run : runs) std::fill(open_.begin() + run.first, open_.begin() + run.last, true);
+    for (const Run& run : runs) {
+        std::fill(open_.begin() + run.first, open_.begin() + run.last, true);
+        closed_ -= run.last - run.first;
+    }
+    if (closed_ == 0) {
+        let_go();
+        complete_.store(true, std::memory_order_release);
+    }
     return {};
+}
+
+Status Payload::usable() const {
+    if (complete() || os::process_id() == process_) return {};
+    return error(Code::kInvalidArgument,
+                 "parts of the model were not loaded before this process was forked, and cannot be loaded in it");
+}
+
+Status Payload::failure() const {
+    if (!has_failed_) return {};
+    const std::lock_guard lock(mutex_);
+    return Error(*failed_);
+}
+
+void Payload::fail(const Error& error) {
+    const std::lock_guard lock(mutex_);
+    if (!failed_) keep_failure(error);
+}
+
+void Payload::keep_failure(const Error& error) {
+    pages_.clear();
+    let_go();
+    failed_ = std::make_unique<Error>(error);
+    has_failed_ = true;
 }
 
 Status Payload::open_run(uint64_t first, uint64_t last) {
@@ -179,11 +211,27 @@ Status Payload::open_run(uint64_t first, uint64_t last) {
     return {};
 }
 
-void Payload::seal_memory() {
-    pages_.protect_read_only();
+void Payload::let_go() {
     setup_.key = {};
     setup_.table = {};
     setup_.source = Source::memory({});
+}
+
+void Payload::seal_memory() {
+    const std::lock_guard lock(mutex_);
+    pages_.protect_read_only();
+}
+
+void Payload::discard(uint64_t offset, uint64_t nbytes) {
+    const std::lock_guard lock(mutex_);
+    pages_.allow_writing();
+    pages_.discard(static_cast<size_t>(offset), static_cast<size_t>(nbytes));
+}
+
+void Payload::write(uint64_t offset, Bytes bytes) {
+    const std::lock_guard lock(mutex_);
+    pages_.allow_writing();
+    std::ranges::copy(bytes, pages_.data() + offset);
 }
 
 Result<Table> read_table(const Source& source, const Header& h) {

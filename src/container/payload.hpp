@@ -2,6 +2,7 @@
 // while reading. Knows chunks and bytes, nothing of tensors.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -46,7 +47,7 @@ class ChunkSealer {
 
 // Opens chunks into one arena of payload_len bytes. Safe to call from several threads; calls take turns, the
 // chunks of one call run in parallel. The first failure is kept, wipes the arena, and is the answer to every
-// later call.
+// later call. Key, table and source are let go when every chunk was opened.
 class Payload {
  public:
     struct Setup {
@@ -61,20 +62,46 @@ class Payload {
 
     // Opens the chunks that hold [offset, offset + nbytes), those that are not open yet.
     Status load(uint64_t offset, uint64_t nbytes, const ParallelFor& parallel);
+    bool complete() const { return complete_.load(std::memory_order_acquire); }  // every chunk was opened
+    // An error in a forked child when there are chunks to open: their key is not there.
+    Status usable() const;
+    // The failure of an earlier load(), or of a check of what it gave.
+    Status failure() const;
+    void fail(const Error& error);
+
     MutableBytes bytes() { return {pages_.data(), static_cast<size_t>(setup_.header.payload_len)}; }
-    // Every chunk is open: pages become read-only; key, table and source are let go.
+    bool holds(const void* data) const {
+        const auto* byte = static_cast<const std::byte*>(data);
+        return byte >= pages_.data() && byte < pages_.data() + setup_.header.payload_len;
+    }
+    // Pages become read-only, until the next load() or change of them.
     void seal_memory();
+    // Gives the pages that lie wholly in the range back to the system, wiped.
+    void discard(uint64_t offset, uint64_t nbytes);
+    // Puts back bytes that were opened and then discarded.
+    void write(uint64_t offset, Bytes bytes);
     bool locked() const { return pages_.locked(); }
 
  private:
     Payload(Setup setup, os::Pages pages)
-        : setup_(std::move(setup)), pages_(std::move(pages)), open_(setup_.header.n_chunks) {}
+        : setup_(std::move(setup)),
+          pages_(std::move(pages)),
+          open_(setup_.header.n_chunks),
+          closed_(setup_.header.n_chunks),
+          complete_(setup_.header.n_chunks == 0),
+          process_(os::process_id()) {}
     Status open_run(uint64_t first, uint64_t last);
+    void let_go();
+    void keep_failure(const Error& error);
 
     Setup setup_;
     os::Pages pages_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     std::vector<bool> open_;
+    uint64_t closed_;  // chunks
+    std::atomic<bool> complete_;
+    std::atomic<bool> has_failed_{false};
+    uint64_t process_;
     std::unique_ptr<Error> failed_;
 };
 

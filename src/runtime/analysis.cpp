@@ -5,6 +5,8 @@ namespace {
 
 // Larger results are computed in the run like any other, so that planning stays cheap and small.
 constexpr size_t kFoldLimit = size_t{1} << 16;
+// Shapes and axes are smaller; larger constants are opened only for an op that cannot infer without.
+constexpr size_t kShapeLimit = size_t{1} << 12;
 
 bool has_subgraph(const graph::Node& node) {
     for (const graph::Attr& attr : node.attrs) {
@@ -19,9 +21,10 @@ struct NodeInputs {
     bool ready = true;
     bool all_known = true;
     bool plain = true;  // dense tensors of fixed-size elements only
+    bool closed = false;  // the bytes of a large constant are not there, so it is not among the known ones
 };
 
-NodeInputs collect(const graph::Node& node, const Analysis& a) {
+Result<NodeInputs> collect(const graph::Node& node, const Analysis& a, WeightStore* weights) {
     NodeInputs in;
     for (graph::ValueId id : node.inputs) {
         if (id == graph::kAbsent) {
@@ -31,12 +34,44 @@ NodeInputs collect(const graph::Node& node, const Analysis& a) {
         }
         const ValueFacts& v = a.values[id];
         in.types.push_back(v.type);
-        in.known.push_back(v.known.valid() ? &v.known.view() : nullptr);
+        const TensorView* known = v.known.valid() ? &v.known.view() : nullptr;
+        if (known && weights && !weights->is_open(*known)) {
+            if (known->nbytes() <= kShapeLimit) {
+                COFFER_TRY(weights->open(*known));
+            } else {
+                known = nullptr;
+                in.closed = true;
+            }
+        }
+        in.known.push_back(known);
         in.ready &= v.ready;
         in.all_known &= v.known.valid();
         in.plain &= v.type.kind == ValueKind::kTensor && v.type.dtype != DType::kString;
     }
     return in;
+}
+
+// All bytes of known inputs are there.
+Status open_inputs(const graph::Node& node, const Analysis& a, WeightStore* weights, NodeInputs* in) {
+    for (size_t i = 0; weights && i < node.inputs.size(); ++i) {
+        if (node.inputs[i] == graph::kAbsent || !a.values[node.inputs[i]].known.valid()) continue;
+        const TensorView& view = a.values[node.inputs[i]].known.view();
+        COFFER_TRY(weights->open(view));
+        in->known[i] = &view;
+    }
+    in->closed = false;
+    return {};
+}
+
+bool is_plannable(const graph::Node& node, std::span<const ops::Type> out) {
+    for (size_t i = 0; i < out.size(); ++i) {
+        if (node.outputs[i] == graph::kAbsent) continue;
+        if (out[i].kind != ValueKind::kTensor || !out[i].shape_known || out[i].dtype == DType::kString ||
+            out[i].dtype == DType::kUndefined) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool fits(std::span<const ops::Type> types) {
@@ -100,7 +135,8 @@ Analysis begin_analysis(const graph::Model& model, uint32_t graph_index) {
     return a;
 }
 
-Status analyse(const graph::Model& model, uint32_t graph_index, GraphRunner* graphs, Scratch& scratch, Analysis& a) {
+Status analyse(const graph::Model& model, uint32_t graph_index, GraphRunner* graphs, Scratch& scratch, Analysis& a,
+               WeightStore* weights) {
     const graph::Graph& g = model.graphs[graph_index];
     for (size_t n = 0; n < g.nodes.size(); ++n) {
         if (a.nodes[n] != NodeState::kPending) continue;
@@ -111,22 +147,23 @@ Status analyse(const graph::Model& model, uint32_t graph_index, GraphRunner* gra
                          "' is not in this build");
         }
         COFFER_TRY(ops::check_node(*op, node));
-        const NodeInputs in = collect(node, a);
+        COFFER_TRY_ASSIGN(NodeInputs in, collect(node, a, weights));
         if (!in.ready) continue;
         a.nodes[n] = NodeState::kDynamic;
         if (!in.plain) continue;
 
         std::vector<ops::Type> out(node.outputs.size());
-        COFFER_TRY(infer_node(*op, node, in.types, in.known, graphs, out));
-        bool plannable = true;
-        for (size_t i = 0; i < out.size(); ++i) {
-            if (node.outputs[i] == graph::kAbsent) continue;
-            plannable &= out[i].kind == ValueKind::kTensor && out[i].shape_known && out[i].dtype != DType::kString &&
-                         out[i].dtype != DType::kUndefined;
+        Status inferred = infer_node(*op, node, in.types, in.known, graphs, out);
+        if (in.closed && (!inferred.ok() || !is_plannable(node, out))) {
+            COFFER_TRY(open_inputs(node, a, weights, &in));
+            out.assign(out.size(), {});
+            inferred = infer_node(*op, node, in.types, in.known, graphs, out);
         }
-        if (!plannable) continue;
+        COFFER_TRY(std::move(inferred));
+        if (!is_plannable(node, out)) continue;
         const bool computable = op->facts->type_only || (in.all_known && op->facts->deterministic);
         if (computable && !has_subgraph(node) && fits(out)) {
+            if (!op->facts->type_only) COFFER_TRY(open_inputs(node, a, weights, &in));
             COFFER_TRY(fold(*op, node, graphs, scratch, a));
             a.nodes[n] = NodeState::kFolded;
             continue;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/evaluate.hpp"
+#include "runtime/weights.hpp"
 
 namespace coffer::runtime {
 
@@ -32,7 +33,9 @@ struct Analysis {
 // Marks constants and live nodes; graph inputs are set by the caller.
 Analysis begin_analysis(const graph::Model& model, uint32_t graph_index);
 
-// Goes on from what is ready: every node that is not done becomes folded, static, dynamic or pending.
-Status analyse(const graph::Model& model, uint32_t graph_index, GraphRunner* graphs, Scratch& scratch, Analysis& a);
+// Goes on from what is ready: every node that is not done becomes folded, static, dynamic or pending. Bytes of
+// constants come from `weights`, under a planning of it; nullptr: they are all there.
+Status analyse(const graph::Model& model, uint32_t graph_index, GraphRunner* graphs, Scratch& scratch, Analysis& a,
+               WeightStore* weights = nullptr);
 
 }  // namespace coffer::runtime

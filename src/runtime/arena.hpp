@@ -19,7 +19,7 @@ class Arena {
     static Result<Arena> allocate(size_t size, const Allocator& allocator) {
         Arena arena;
         if (!allocator.allocate) {
-            COFFER_TRY_ASSIGN(arena.pages_, os::Pages::allocate(size, os::Pages::kPlain));
+            COFFER_TRY_ASSIGN(arena.pages_, os::Pages::allocate(size, os::Pages::kHuge));
             arena.data_ = arena.pages_.data();
             return arena;
         }

@@ -73,8 +73,15 @@ Executor::~Executor() = default;
 const Plan* Executor::last_plan() const { return last_ ? last_->plan.get() : nullptr; }
 
 Status Executor::build(Stage& stage) {
-    COFFER_TRY(analyse(*context_->model, index_, graphs_, scratch_, stage.analysis));
+    COFFER_TRY_ASSIGN(const WeightStore::Planning planning, context_->weights->begin(context_->loader));
+    COFFER_TRY(analyse(*context_->model, index_, graphs_, scratch_, stage.analysis, context_->weights));
     const Analysis& a = stage.analysis;
+    // What is read while the graph runs, beside what the plan reads.
+    const auto keep = [&](graph::ValueId id) -> Status {
+        if (id == graph::kAbsent || !a.values[id].known.valid()) return {};
+        return context_->weights->keep(a.values[id].known.view());
+    };
+    for (graph::ValueId id : graph_.outputs) COFFER_TRY(keep(id));
     const size_t count = graph_.values.size();
     std::vector<bool> here(count, false), later(count, false);
     stage.complete = true;
@@ -85,7 +92,10 @@ Status Executor::build(Stage& stage) {
                 if (id != graph::kAbsent) here[id] = true;
             }
         }
-        if (a.nodes[n] == NodeState::kDynamic) stage.dynamic.push_back(n);
+        if (a.nodes[n] == NodeState::kDynamic) {
+            stage.dynamic.push_back(n);
+            for (graph::ValueId id : node.inputs) COFFER_TRY(keep(id));
+        }
         if (a.nodes[n] == NodeState::kDynamic || a.nodes[n] == NodeState::kPending) {
             stage.complete = false;
             for (graph::ValueId id : node.inputs) {
@@ -175,13 +185,14 @@ Result<Executor::Stage*> Executor::next_stage(Stage& stage) {
 }
 
 Status Executor::infer(std::span<const ops::Type> inputs, std::span<ops::Type> outputs) {
+    COFFER_TRY_ASSIGN(const WeightStore::Planning planning, context_->weights->begin());
     Analysis a = begin_analysis(*context_->model, index_);
     for (size_t i = 0; i < inputs.size(); ++i) {
         ValueFacts& v = a.values[graph_.inputs[i]];
         v.type = inputs[i];
         v.ready = inputs[i].kind != ValueKind::kTensor || inputs[i].shape_known;
     }
-    COFFER_TRY(analyse(*context_->model, index_, graphs_, scratch_, a));
+    COFFER_TRY(analyse(*context_->model, index_, graphs_, scratch_, a, context_->weights));
     for (size_t i = 0; i < outputs.size() && i < graph_.outputs.size(); ++i) {
         const ValueFacts& v = a.values[graph_.outputs[i]];
         outputs[i] = v.ready ? v.type : ops::Type{ValueKind::kTensor, DType::kUndefined, {}, false};

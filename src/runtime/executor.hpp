@@ -28,6 +28,7 @@ struct ExecutionContext {
     const graph::Model* model = nullptr;
     WeightStore* weights = nullptr;
     Parallel* parallel = nullptr;  // nullptr: the calling thread
+    Parallel* loader = nullptr;    // for opening weights: never the caller's threads, which may wait for a plan too
     kernels::ArchId arch = kernels::ArchId::kBaseline;
     Allocator allocator;
     uint64_t max_memory = ~uint64_t{0};

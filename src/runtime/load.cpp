@@ -26,8 +26,14 @@ Result<Loaded> load(container::Source source, const trust::Policy& policy, const
     container::OpenOptions open_options;
     open_options.check_op = &check_op;
     open_options.digests = options.digests;
+    open_options.lazy = options.lazy;
+    if (options.lock) open_options.page_flags |= os::Pages::kLock;
     if (options.parallel) open_options.parallel = {options.parallel, &parallel_for};
     COFFER_TRY_ASSIGN(container::Opened opened, container::open(std::move(source), policy, keyring, open_options));
+    if (options.lock && !opened.locked) {
+        return error(Code::kLimit, Detail::kLimit, "cannot lock ", opened.facts.header.payload_len,
+                     " bytes of weights in memory (the limit is RLIMIT_MEMLOCK)");
+    }
     Loaded loaded;
     loaded.facts = opened.facts;
     loaded.slot_kind = opened.slot_kind;
@@ -36,7 +42,8 @@ Result<Loaded> load(container::Source source, const trust::Policy& policy, const
     ModelOptions model_options;
     model_options.max_memory = policy.memory_bytes();
     model_options.debug_names = policy.debug_names;
-    COFFER_TRY_ASSIGN(loaded.model, Model::create(std::move(opened.model), model_options));
+    WeightStore::Home home{std::move(opened.payload), std::move(opened.decoded), open_options.page_flags};
+    COFFER_TRY_ASSIGN(loaded.model, Model::create(std::move(opened.model), model_options, std::move(home)));
     return loaded;
 }
 

@@ -17,6 +17,8 @@ struct Loaded {
 struct LoadOptions {
     Parallel* parallel = nullptr;  // for decryption; nullptr: the calling thread
     bool digests = false;
+    bool lazy = false;  // weights are opened by the first plan that needs them; the source must outlive the model
+    bool lock = false;  // weights must be locked in memory
 };
 
 // The sixteen checks of docs/format.md, then every op against the op table.

@@ -30,7 +30,8 @@ Status check_ops(const graph::Model& model) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Model>> Model::create(graph::Model graph, const ModelOptions& options) {
+Result<std::shared_ptr<const Model>> Model::create(graph::Model graph, const ModelOptions& options,
+                                                   WeightStore::Home home) {
     COFFER_TRY(graph::verify(graph));
     COFFER_TRY(check_ops(graph));
     auto model = std::shared_ptr<Model>(new Model);
@@ -39,7 +40,9 @@ Result<std::shared_ptr<const Model>> Model::create(graph::Model graph, const Mod
     if (model->options_.max_memory == 0) model->options_.max_memory = os::memory_limit() / 2;
     for (const graph::Constant& c : model->graph_.constants) model->weight_bytes_ += c.tensor.nbytes();
     const BudgetScope scope(std::make_shared<MemoryBudget>(model->options_.max_memory));
+    model->weights_.bind(std::move(home), model->weight_bytes_);
     COFFER_TRY(model->find_states());
+    COFFER_TRY(model->keep_values());
     return std::shared_ptr<const Model>(std::move(model));
 }
 
@@ -67,6 +70,19 @@ Status Model::find_states() {
     }
     for (uint32_t i = 0; i < g.outputs.size(); ++i) {
         if (std::ranges::none_of(states_, [i](const State& s) { return s.output == i; })) outputs_.push_back(i);
+    }
+    return {};
+}
+
+// States and attributes are read at any time.
+Status Model::keep_values() {
+    for (const State& state : states_) COFFER_TRY(weights_.keep(state.initial.view()));
+    for (const graph::Graph& g : graph_.graphs) {
+        for (const graph::Node& node : g.nodes) {
+            for (const graph::Attr& attr : node.attrs) {
+                if (const auto* tensor = std::get_if<Tensor>(&attr.value)) COFFER_TRY(weights_.keep(tensor->view()));
+            }
+        }
     }
     return {};
 }

@@ -15,8 +15,9 @@ struct ModelOptions {
 
 class Model {
    public:
-    // Takes a verified graph; checks every node against the op table.
-    static Result<std::shared_ptr<const Model>> create(graph::Model graph, const ModelOptions& options = {});
+    // Takes a verified graph; checks every node against the op table. `home`: of constants from a container.
+    static Result<std::shared_ptr<const Model>> create(graph::Model graph, const ModelOptions& options = {},
+                                                       WeightStore::Home home = {});
 
     const graph::Model& graph() const { return graph_; }
     const graph::Graph& main() const { return graph_.graphs[0]; }
@@ -44,6 +45,7 @@ class Model {
    private:
     Model() = default;
     Status find_states();
+    Status keep_values();
 
     graph::Model graph_;
     ModelOptions options_;

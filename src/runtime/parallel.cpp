@@ -17,15 +17,6 @@ inline void relax() {
 
 }  // namespace
 
-// A system that gives no more threads gives fewer: the caller of run() works alone if it must.
-ThreadPool::ThreadPool(unsigned threads) {
-    workers_.reserve(threads > 0 ? threads - 1 : 0);
-    try {
-        for (unsigned i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
-    } catch (const std::exception&) {
-    }
-}
-
 ThreadPool::~ThreadPool() {
     stop_.store(true);
     generation_.fetch_add(1);
@@ -33,15 +24,27 @@ ThreadPool::~ThreadPool() {
     for (std::thread& worker : workers_) worker.join();
 }
 
+// A system that gives no more threads gives fewer: the caller of run() works alone if it must.
+void ThreadPool::start_workers() {
+    if (workers_.size() + 1 >= threads_) return;
+    try {
+        workers_.reserve(threads_ - 1);
+        while (workers_.size() + 1 < threads_) workers_.emplace_back([this] { work(); });
+    } catch (const std::exception&) {
+        threads_ = static_cast<unsigned>(workers_.size()) + 1;
+    }
+}
+
 void ThreadPool::drain() {
     for (size_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) task_(context_, i);
 }
 
 void ThreadPool::run(size_t count, Task task, void* context) {
-    if (workers_.empty() || count <= 1) {
+    if (threads_ <= 1 || count <= 1) {
         for (size_t i = 0; i < count; ++i) task(context, i);
         return;
     }
+    start_workers();
     task_ = task;
     context_ = context;
     count_ = count;

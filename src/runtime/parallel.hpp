@@ -20,22 +20,24 @@ class Parallel {
     virtual void run(size_t count, Task task, void* context) = 0;
 };
 
-// The caller of run() works too; `threads - 1` workers wait in between (they spin for a few microseconds,
-// then sleep). run() may be entered by one thread at a time.
+// The caller of run() works too; `threads - 1` workers, started by the first run() that has work for them, wait in
+// between (they spin for a few microseconds, then sleep). run() may be entered by one thread at a time.
 class ThreadPool final : public Parallel {
    public:
-    explicit ThreadPool(unsigned threads);
+    explicit ThreadPool(unsigned threads) : threads_(threads == 0 ? 1 : threads) {}
     ~ThreadPool() override;
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    unsigned threads() const override { return static_cast<unsigned>(workers_.size()) + 1; }
+    unsigned threads() const override { return threads_; }
     void run(size_t count, Task task, void* context) override;
 
    private:
+    void start_workers();
     void work();
     void drain();
 
+    unsigned threads_;
     std::vector<std::thread> workers_;
     Task task_ = nullptr;
     void* context_ = nullptr;

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstring>
+#include <unordered_map>
+#include <utility>
 
 #include "coffer/kernels/dispatch.hpp"
 #include "ops/layout.hpp"
@@ -101,6 +103,7 @@ struct Phys {
     uint32_t root = kNone;  // shares the memory of another one (view, in-place)
     graph::ValueId fixup = graph::kAbsent;
     const void* pointer = nullptr;
+    const TensorView* constant = nullptr;  // kPointer: of the model, kept once a step reads it where it lies
     size_t bytes = 0;
     uint32_t first = kForever, last = 0;
     uint32_t buffer = kNone;
@@ -125,10 +128,14 @@ class Planner {
     Result<std::unique_ptr<Plan>> run() {
         find_uses();
         for (uint32_t n = 0; n < g_.nodes.size(); ++n) {
-            if (r_.analysis->nodes[n] == NodeState::kStatic) COFFER_TRY(plan_node(n));
+            if (r_.analysis->nodes[n] != NodeState::kStatic) continue;
+            COFFER_TRY(plan_node(n));
+            COFFER_TRY(std::exchange(failed_, {}));
+            release_constants(n);
         }
         for (graph::ValueId id : r_.exports) {
             COFFER_TRY_ASSIGN(const uint32_t phys, get(id, Layout::kPlain));
+            COFFER_TRY(use(phys));
             phys_[root(phys)].last = kForever;
             exported_.push_back({id, phys});
         }
@@ -156,7 +163,9 @@ class Planner {
             if (state == NodeState::kDead || state == NodeState::kDone || state == NodeState::kFolded) continue;
             const graph::Node& node = g_.nodes[n];
             for (graph::ValueId id : node.inputs) {
-                if (id != graph::kAbsent) last_use_[root_value_[id]] = n;
+                if (id == graph::kAbsent) continue;
+                last_use_[root_value_[id]] = n;
+                if (g_.values[id].constant >= 0) constant_uses_[r_.analysis->values[id].known.view().data] = n;
             }
             const ops::Op* op = ops::find(node.op);
             if (op && is_view(*op, node)) root_value_[node.outputs[0]] = root_value_[node.inputs[0]];
@@ -165,16 +174,29 @@ class Planner {
         for (graph::ValueId id : g_.outputs) last_use_[root_value_[id]] = kForever;
     }
 
+    // Nothing later in this plan looks at the constants that node `n` was the last to use.
+    void release_constants(uint32_t n) {
+        for (graph::ValueId id : g_.nodes[n].inputs) {
+            if (id == graph::kAbsent || g_.values[id].constant < 0) continue;
+            const TensorView& view = r_.analysis->values[id].known.view();
+            if (constant_uses_[view.data] == n) r_.weights->release(view);
+        }
+    }
+
     uint32_t add(Phys phys) {
         phys_.push_back(phys);
         return static_cast<uint32_t>(phys_.size() - 1);
     }
     uint32_t& slot(graph::ValueId id, Layout layout) { return layout == Layout::kPlain ? plain_[id] : last_[id]; }
 
-    void touch(uint32_t phys) {
+    // A step of the present item reads or writes it.
+    Status use(uint32_t phys) {
+        if (phys == kNone) return {};
         Phys& p = phys_[root(phys)];
+        if (p.constant) COFFER_TRY(r_.weights->keep(*p.constant));
         p.first = std::min(p.first, item_);
         if (p.last != kForever) p.last = std::max(p.last, item_);
+        return {};
     }
 
     // The memory of an input value in a layout; converts when it exists in the other one only.
@@ -187,8 +209,10 @@ class Planner {
         if (facts.known.valid()) {
             Tensor tensor = facts.known;
             if (layout == Layout::kChannelsLast) {
+                COFFER_TRY(r_.weights->open(tensor.view()));
                 COFFER_TRY_ASSIGN(tensor, to_channels_last(tensor));
             }
+            if (tensor.view().data == facts.known.view().data) phys.constant = &facts.known.view();
             plan_->tensors.push_back(tensor);
             phys.home = Phys::kPointer;
             phys.pointer = tensor.view().data;
@@ -249,12 +273,13 @@ class Planner {
 
     Status plan_node(uint32_t n);
     Status plan_with_layouts(uint32_t n, const ops::Op& op);
-    bool accepts(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
-                 std::span<const ops::Type> out, const LayoutChoice& choice);
-    Result<bool> try_variants(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
-                              std::span<const ops::Type> out, std::span<const Layout> in_layouts,
-                              std::span<const Layout> out_layouts, std::span<const uint32_t> ins,
-                              std::span<const uint32_t> outs);
+    const ops::Variant* accepted(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
+                                 std::span<const ops::Type> out, std::span<const Layout> in_layouts,
+                                 std::span<const Layout> out_layouts);
+    Status plan_variant(const ops::Variant& variant, const ops::Op& op, const graph::Node& node,
+                        std::span<const ops::Type> in, std::span<const ops::Type> out,
+                        std::span<const Layout> in_layouts, std::span<const Layout> out_layouts,
+                        std::span<const uint32_t> ins, std::span<const uint32_t> outs);
     Status emit_plain(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
                       std::span<const ops::Type> out, std::span<const uint32_t> ins, std::span<const uint32_t> outs);
     Status emit_reference(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
@@ -276,6 +301,8 @@ class Planner {
     std::vector<uint32_t> plain_, last_;  // by value: its Phys in each layout
     std::vector<graph::ValueId> root_value_;
     std::vector<uint32_t> last_use_;
+    std::unordered_map<const void*, uint32_t> constant_uses_;  // by address: the last node
+    Status failed_;  // of bytes that an op asked for while it was asked itself
     std::vector<PendingStep> steps_;
     std::vector<std::pair<graph::ValueId, uint32_t>> exported_;
     uint32_t item_ = 0;  // counts emitted nodes and conversions: the clock of lifetimes
@@ -293,12 +320,14 @@ class NodePlan final : public ops::PlanContext {
     }
 
     const TensorView* constant(size_t i) const override {
-        if (!has_input(i) || i >= ins_.size()) return nullptr;
-        const graph::ValueId id = node().inputs[i];
-        if (id >= planner_.r_.analysis->values.size()) return nullptr;
-        const Tensor& known = planner_.r_.analysis->values[id].known;
-        return known.valid() ? &known.view() : nullptr;
+        const TensorView* view = known(i);
+        if (!view) return nullptr;
+        // After a failure the bytes are zeros, and the plan is given up.
+        Status opened = planner_.r_.weights->open(*view);
+        if (!opened.ok()) planner_.failed_ = std::move(opened);
+        return view;
     }
+    bool is_constant(size_t i) const override { return known(i) != nullptr; }
     kernels::KernelFn kernel(size_t slot) const override { return kernels_ ? kernels_[slot] : nullptr; }
     bool has_kernels() const { return kernels_ != nullptr; }
 
@@ -317,12 +346,14 @@ class NodePlan final : public ops::PlanContext {
     }
     Result<const void*> packed(size_t i, std::string_view form, size_t bytes,
                                Status (*pack)(const TensorView&, void*, const void*), const void* arg) override {
-        const TensorView* src = constant(i);
-        if (!src) return fail("input ", i, " is not constant");
-        // A value computed while planning lives as long as its plan, and so does its packed form.
-        const bool stored = planner_.g_.values[node().inputs[i]].constant >= 0;
-        WeightStore& store = stored ? *planner_.r_.weights : planner_.plan_->weights;
-        return store.packed(*src, form, bytes, pack, arg);
+        COFFER_TRY_ASSIGN(const TensorView* src, source(i));
+        return store_of(i).packed(*src, form, bytes, pack, arg);
+    }
+    Result<const void*> moved(size_t i, std::string_view form, size_t bytes,
+                              Status (*pack)(const TensorView&, void*, const void*), const void* arg,
+                              size_t arg_bytes) override {
+        COFFER_TRY_ASSIGN(const TensorView* src, source(i));
+        return store_of(i).moved(*src, form, bytes, pack, arg, arg_bytes);
     }
     void step(kernels::KernelFn fn, const void* params, std::span<const ops::Operand> operands, size_t units,
               double unit_ns) override {
@@ -346,51 +377,64 @@ class NodePlan final : public ops::PlanContext {
     std::vector<PendingStep> steps;
 
    private:
+    // The input without its bytes.
+    const TensorView* known(size_t i) const {
+        if (!has_input(i) || i >= ins_.size()) return nullptr;
+        const graph::ValueId id = node().inputs[i];
+        if (id >= planner_.r_.analysis->values.size()) return nullptr;
+        const Tensor& known = planner_.r_.analysis->values[id].known;
+        return known.valid() ? &known.view() : nullptr;
+    }
+    Result<const TensorView*> source(size_t i) const {
+        if (const TensorView* view = known(i)) return view;
+        return fail("input ", i, " is not constant");
+    }
+    // A value computed while planning lives as long as its plan, and so does its packed form.
+    WeightStore& store_of(size_t i) const {
+        const bool stored = planner_.g_.values[node().inputs[i]].constant >= 0;
+        return stored ? *planner_.r_.weights : planner_.plan_->weights;
+    }
+
     Planner& planner_;
     const kernels::KernelFn* kernels_;
     std::span<const uint32_t> ins_, outs_;
     std::vector<uint32_t> workspaces_;
 };
 
-bool Planner::accepts(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
-                      std::span<const ops::Type> out, const LayoutChoice& choice) {
+// The first variant that will have the node, nullptr when none does.
+const ops::Variant* Planner::accepted(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
+                                      std::span<const ops::Type> out, std::span<const Layout> in_layouts,
+                                      std::span<const Layout> out_layouts) {
     const std::vector<uint32_t> unset(in.size(), kNone);
     NodePlan c(*this, op, node, unset, {});
-    if (!c.has_kernels()) return false;
-    c.inputs_ = in;
-    c.outputs_ = out;
-    c.input_layouts_ = choice.inputs;
-    c.output_layouts_ = choice.outputs;
-    for (const ops::Variant& variant : op.variants) {
-        if (variant.accepts(c)) return true;
-    }
-    return false;
-}
-
-Result<bool> Planner::try_variants(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
-                                   std::span<const ops::Type> out, std::span<const Layout> in_layouts,
-                                   std::span<const Layout> out_layouts, std::span<const uint32_t> ins,
-                                   std::span<const uint32_t> outs) {
-    NodePlan c(*this, op, node, ins, outs);
-    if (!c.has_kernels()) return false;
+    if (!c.has_kernels()) return nullptr;
     c.inputs_ = in;
     c.outputs_ = out;
     c.input_layouts_ = in_layouts;
     c.output_layouts_ = out_layouts;
     for (const ops::Variant& variant : op.variants) {
-        if (!variant.accepts(c)) continue;
-        COFFER_TRY(variant.plan(c));
-        for (PendingStep& pending : c.steps) {
-            pending.step.variant = variant.name;
-            pending.step.node = node_;
-            for (uint32_t phys : pending.phys) {
-                if (phys != kNone) touch(phys);
-            }
-            steps_.push_back(std::move(pending));
-        }
-        return true;
+        if (variant.accepts(c)) return &variant;
     }
-    return false;
+    return nullptr;
+}
+
+Status Planner::plan_variant(const ops::Variant& variant, const ops::Op& op, const graph::Node& node,
+                             std::span<const ops::Type> in, std::span<const ops::Type> out,
+                             std::span<const Layout> in_layouts, std::span<const Layout> out_layouts,
+                             std::span<const uint32_t> ins, std::span<const uint32_t> outs) {
+    NodePlan c(*this, op, node, ins, outs);
+    c.inputs_ = in;
+    c.outputs_ = out;
+    c.input_layouts_ = in_layouts;
+    c.output_layouts_ = out_layouts;
+    COFFER_TRY(variant.plan(c));
+    for (PendingStep& pending : c.steps) {
+        pending.step.variant = variant.name;
+        pending.step.node = node_;
+        for (uint32_t phys : pending.phys) COFFER_TRY(use(phys));
+        steps_.push_back(std::move(pending));
+    }
+    return {};
 }
 
 Status Planner::emit_reference(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
@@ -411,9 +455,7 @@ Status Planner::emit_reference(const ops::Op& op, const graph::Node& node, std::
     pending.phys.assign(ins.begin(), ins.end());
     pending.phys.insert(pending.phys.end(), outs.begin(), outs.end());
     pending.pointers.resize(pending.phys.size(), nullptr);
-    for (uint32_t phys : pending.phys) {
-        if (phys != kNone) touch(phys);
-    }
+    for (uint32_t phys : pending.phys) COFFER_TRY(use(phys));
     steps_.push_back(std::move(pending));
     return {};
 }
@@ -423,8 +465,11 @@ Status Planner::emit_plain(const ops::Op& op, const graph::Node& node, std::span
                            std::span<const ops::Type> out, std::span<const uint32_t> ins,
                            std::span<const uint32_t> outs) {
     const std::vector<Layout> in_layouts(in.size(), Layout::kPlain), out_layouts(out.size(), Layout::kPlain);
-    COFFER_TRY_ASSIGN(const bool fast, try_variants(op, node, in, out, in_layouts, out_layouts, ins, outs));
-    if (!fast) COFFER_TRY(emit_reference(op, node, in, out, ins, outs));
+    if (const ops::Variant* variant = accepted(op, node, in, out, in_layouts, out_layouts)) {
+        COFFER_TRY(plan_variant(*variant, op, node, in, out, in_layouts, out_layouts, ins, outs));
+    } else {
+        COFFER_TRY(emit_reference(op, node, in, out, ins, outs));
+    }
     ++item_;
     return {};
 }
@@ -502,7 +547,8 @@ Status Planner::plan_with_layouts(uint32_t n, const ops::Op& op) {
         std::vector<ops::Type> types = in;
         for (size_t i = 0; i < types.size(); ++i) types[i].shape = choice.shapes[i];
         // Ask first: conversions are only made for a choice that some variant accepts.
-        if (!accepts(op, node, types, out, choice)) continue;
+        const ops::Variant* variant = accepted(op, node, types, out, choice.inputs, choice.outputs);
+        if (!variant) continue;
         std::vector<uint32_t> ins(in.size(), kNone), outs(out.size(), kNone);
         for (size_t i = 0; i < ins.size(); ++i) {
             if (node.inputs[i] == graph::kAbsent) continue;
@@ -514,8 +560,7 @@ Status Planner::plan_with_layouts(uint32_t n, const ops::Op& op) {
             if (node.outputs[i] != graph::kAbsent) outs[i] = make(node.outputs[i], choice.outputs[i]);
         }
         share_input(op, node, n, types, out, ins, outs);
-        COFFER_TRY_ASSIGN(const bool fast, try_variants(op, node, types, out, choice.inputs, choice.outputs, ins, outs));
-        if (!fast) return error(Code::kInternal, "planner: variant of '", node.op, "' changed its mind");
+        COFFER_TRY(plan_variant(*variant, op, node, types, out, choice.inputs, choice.outputs, ins, outs));
         ++item_;
         // A graph output or export must end up plain.
         for (size_t i = 0; i < outs.size(); ++i) {

@@ -60,6 +60,7 @@ Result<std::unique_ptr<Runner>> Runner::create(std::shared_ptr<const Model> mode
     c.model = &runner->model_->graph();
     c.weights = &runner->model_->weights();
     c.parallel = runner->parallel_.get();
+    c.loader = options.parallel_for ? nullptr : c.parallel;
     c.arch = kernels::chosen();
     c.max_memory = runner->model_->options().max_memory;
     c.debug_names = runner->model_->options().debug_names;
@@ -136,6 +137,8 @@ Status Runner::run(uint64_t deadline_ns) {
     COFFER_TRY(bind_states());
     context_.deadline_ns = deadline_ns == 0 ? 0 : os::monotonic_ns() + deadline_ns;
     Status status = executors_->of(0).run(inputs_, buffers_, &outputs_);
+    // Weights that another runner could not open were wiped, maybe in the middle of this run.
+    if (status.ok()) status = model_->weights().failure();
     cancel_.store(false, std::memory_order_relaxed);
     if (!status.ok()) {
         // Tell the shapes that follow from the inputs, so that a too small buffer can be replaced.

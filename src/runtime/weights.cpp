@@ -2,45 +2,310 @@
 
 #include <algorithm>
 
+#include "coffer/base/checked.hpp"
+#include "container/manifest.hpp"
+
 namespace coffer::runtime {
 namespace {
-constexpr size_t kShared = size_t{256} << 10;
+
+constexpr size_t kSmallBlock = size_t{256} << 10, kLargeBlock = size_t{64} << 20;
+// Given back together, to call the system rarely; a model with less to give back keeps it.
+constexpr size_t kBatch = size_t{1} << 20;
+// Whole huge pages: a part of one is dear to take out.
+constexpr uintptr_t kBlock = uintptr_t{2} << 20;
+// Not worth a call.
+constexpr size_t kSmallTensor = size_t{16} << 10;
+
+// What `pack` makes of a tensor whose byte i is byte(i).
+Status pack_bytes(const TensorView& like, size_t bytes, WeightStore::Pack pack, const void* arg, auto&& byte,
+                  std::vector<uint8_t>* out) {
+    COFFER_TRY_ASSIGN(const Tensor probe, Tensor::create(like.dtype, like.shape));
+    auto* src = probe.view().as<uint8_t>();
+    for (size_t i = 0; i < probe.nbytes(); ++i) src[i] = byte(i);
+    COFFER_TRY_ASSIGN(const Tensor dst, Tensor::create(DType::kUint8, Shape{static_cast<int64_t>(bytes)}));
+    COFFER_TRY(pack(probe.view(), dst.view().data, arg));
+    out->assign(dst.span<uint8_t>().begin(), dst.span<uint8_t>().end());
+    return {};
+}
+
+}  // namespace
+
+void WeightStore::bind(Home home, size_t constant_bytes) {
+    home_ = std::move(home);
+    constant_bytes_ = constant_bytes;
+    lazy_ = home_.payload && !home_.payload->complete();
+}
+
+Result<WeightStore::Planning> WeightStore::begin(Parallel* parallel) {
+    // In a forked child another thread's lock is never let go: ask what may fail first.
+    if (home_.payload) COFFER_TRY(home_.payload->usable());
+    mutex_.lock();
+    Planning planning(this);
+    if (planning_++ == 0) parallel_ = parallel;
+    COFFER_TRY(failure());
+    return planning;
+}
+
+void WeightStore::end() {
+    if (--planning_ == 0) {
+        parallel_ = nullptr;
+        for (Block& block : blocks_) block.pages.protect_read_only();
+        if (home_.payload) home_.payload->seal_memory();
+        if (home_.decoded.pages) home_.decoded.pages->protect_read_only();
+    }
+    mutex_.unlock();
+}
+
+bool WeightStore::holds(const void* data) const {
+    return home_.payload && (home_.payload->holds(data) || home_.decoded.records.contains(data));
+}
+
+WeightStore::Constant* WeightStore::find(const TensorView& view) {
+    if (!holds(view.data)) return nullptr;
+    const auto [it, added] = constants_.try_emplace(view.data);
+    if (added) {
+        it->second.nbytes = view.nbytes();
+        if (!lazy_) it->second.state = Constant::kOpen;
+        const auto record = home_.decoded.records.find(view.data);
+        if (record != home_.decoded.records.end()) it->second.decoded = &record->second;
+    }
+    return &it->second;
+}
+
+uint64_t WeightStore::offset_of(const void* data) const {
+    return static_cast<uint64_t>(static_cast<const std::byte*>(data) - home_.payload->bytes().data());
+}
+
+bool WeightStore::is_open(const TensorView& view) const {
+    const std::lock_guard lock(mutex_);
+    if (!holds(view.data)) return true;
+    const auto it = constants_.find(view.data);
+    if (it == constants_.end()) return !lazy_;
+    return it->second.state == Constant::kOpen || it->second.state == Constant::kPending;
+}
+
+Status WeightStore::open(const TensorView& view) {
+    const std::lock_guard lock(mutex_);
+    Constant* const constant = find(view);
+    return constant ? open(view, *constant) : Status();
+}
+
+Status WeightStore::keep(const TensorView& view) {
+    const std::lock_guard lock(mutex_);
+    Constant* const constant = find(view);
+    if (!constant) return {};
+    constant->kept = true;
+    return open(view, *constant);
+}
+
+Status WeightStore::open(const TensorView& view, Constant& constant) {
+    switch (constant.state) {
+        case Constant::kOpen: return {};
+        case Constant::kPending: constant.state = Constant::kOpen; return {};
+        case Constant::kGone: return restore(view, constant);
+        case Constant::kClosed: break;
+    }
+    Status status = open_chunks(view, constant);
+    if (!status.ok()) {
+        if (!failure().ok()) {
+            for (Block& block : blocks_) block.pages.clear();
+            if (home_.decoded.pages) home_.decoded.pages->clear();
+        }
+        return status;
+    }
+    constant.state = Constant::kOpen;
+    return {};
+}
+
+Status WeightStore::open_chunks(const TensorView& view, const Constant& constant) {
+    container::ParallelFor parallel;
+    if (parallel_) {
+        parallel = {parallel_, [](void* context, size_t count, void (*task)(void*, size_t), void* argument) {
+                        static_cast<Parallel*>(context)->run(count, task, argument);
+                    }};
+    }
+    container::TensorRecord record;
+    if (constant.decoded) {
+        record = *constant.decoded;
+    } else {
+        record.dtype = view.dtype;
+        record.offset = offset_of(view.data);
+        record.nbytes = constant.nbytes;
+    }
+    container::Payload& payload = *home_.payload;
+    COFFER_TRY(payload.load(record.offset, record.nbytes, parallel));
+    if (Status sound = container::check_tensor(record, payload.bytes()); !sound.ok()) {
+        payload.fail(sound.error());
+        return sound;
+    }
+    if (!constant.decoded) return {};
+    home_.decoded.pages->allow_writing();
+    container::PayloadAccess access;
+    access.drop = [&](uint64_t offset, uint64_t nbytes) { payload.discard(offset, nbytes); };
+    container::decode_tensor(record, payload.bytes(), view.as<std::byte>(), access);
+    return {};
 }
 
 Result<std::byte*> WeightStore::allocate(size_t bytes) {
-    const size_t size = round_up<size_t>(std::max<size_t>(bytes, 1), 64);
-    if (pages_.empty() || pages_.back().size() - used_ < size) {
-        const size_t wanted = size >= kShared / 4 ? size : kShared;
-        COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(wanted, os::Pages::kHuge));
-        if (size >= kShared / 4 && !pages_.empty()) {
-            // Keep filling the shared pages afterwards.
-            std::byte* data = pages.data();
-            pages_.insert(pages_.end() - 1, std::move(pages));
-            return data;
-        }
-        pages_.push_back(std::move(pages));
-        used_ = 0;
+    size_t size;
+    if (!checked_round_up<size_t>(std::max<size_t>(bytes, 1), 64, &size)) {
+        return error(Code::kOutOfMemory, "cannot allocate ", bytes, " bytes");
     }
-    std::byte* data = pages_.back().data() + used_;
-    used_ += size;
+    const bool locked = home_.page_flags & os::Pages::kLock;
+    auto block = std::ranges::find_if(blocks_, [&](const Block& b) { return b.pages.size() - b.used >= size; });
+    if (block == blocks_.end()) {
+        // One block for all that is still to come, when it is known: it only takes the pages that are used.
+        size_t wanted = kSmallBlock;
+        if (!locked && constant_bytes_ > total_) wanted = std::clamp(constant_bytes_ - total_, wanted, kLargeBlock);
+        COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(std::max(size, wanted), home_.page_flags));
+        if (locked && !pages.locked()) {
+            return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(), " bytes of packed weights in memory");
+        }
+        block = blocks_.insert(blocks_.end(), Block{std::move(pages), 0});
+    }
+    block->pages.allow_writing();
+    std::byte* data = block->pages.data() + block->used;
+    block->used += size;
     return data;
 }
 
-Result<const void*> WeightStore::packed(const TensorView& src, std::string_view form, size_t bytes, Pack pack,
-                                        const void* arg) {
-    const std::lock_guard lock(mutex_);
-    const Key key{src.data, std::string(form)};
-    if (const auto it = forms_.find(key); it != forms_.end()) return it->second;
-    COFFER_TRY_ASSIGN(std::byte* data, allocate(bytes));
+Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
+                                             const void* arg) {
+    const Key key{src.data, std::string(name)};
+    if (const auto it = forms_.find(key); it != forms_.end()) return &it->second;
+    COFFER_TRY(open(src));
+    COFFER_TRY_ASSIGN(std::byte * data, allocate(bytes));
     COFFER_TRY(pack(src, data, arg));
     total_ += bytes;
-    forms_.emplace(key, data);
-    return static_cast<const void*>(data);
+    return &forms_.emplace(key, Form{data, bytes, pack, {}}).first->second;
+}
+
+Result<const void*> WeightStore::packed(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
+                                        const void* arg) {
+    const std::lock_guard lock(mutex_);
+    COFFER_TRY_ASSIGN(const Form* made, form(src, name, bytes, pack, arg));
+    return static_cast<const void*>(made->data);
+}
+
+Result<const void*> WeightStore::moved(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
+                                       const void* arg, size_t arg_bytes) {
+    const std::lock_guard lock(mutex_);
+    COFFER_TRY_ASSIGN(Form * made, form(src, name, bytes, pack, arg));
+    if (Constant* const constant = find(src); constant && !constant->moved) {
+        const auto* from = static_cast<const std::byte*>(arg);
+        made->arg.assign(from, from + arg_bytes);
+        constant->moved = made;
+    }
+    return static_cast<const void*>(made->data);
+}
+
+void WeightStore::release(const TensorView& view) {
+    const std::lock_guard lock(mutex_);
+    Constant* const constant = find(view);
+    if (!constant || !constant->moved || constant->kept || constant->state != Constant::kOpen) return;
+    // restore() counts bytes in 32 bits.
+    if (constant->nbytes < kSmallTensor || constant->nbytes > UINT32_MAX) return;
+    constant->state = Constant::kPending;
+    pending_.emplace_back(view.data, constant);
+    pending_bytes_ += constant->nbytes;
+    if (pending_bytes_ >= kBatch) give_back_pending();
+}
+
+// A block goes when every tensor in it is gone.
+void WeightStore::give_back_pending() {
+    for (const auto& [data, constant] : pending_) {
+        if (constant->state != Constant::kPending) continue;
+        constant->state = Constant::kGone;
+        const auto begin = reinterpret_cast<uintptr_t>(data);
+        // With the zeros up to the next one; the arenas begin on pages and end on whole ones.
+        const auto end = round_up<uintptr_t>(begin + constant->nbytes, container::kItemAlign);
+        auto range = gone_.emplace(begin, end).first;
+        if (const auto next = std::next(range); next != gone_.end() && next->first == end) {
+            range->second = next->second;
+            gone_.erase(next);
+        }
+        if (range != gone_.begin() && std::prev(range)->second == begin) {
+            const auto before = std::prev(range);
+            before->second = range->second;
+            gone_.erase(range);
+            range = before;
+        }
+        // The blocks this tensor touches, as far as they lie in the range, and what is left at the end of the arena.
+        const Bytes arena = constant->decoded ? Bytes(home_.decoded.pages->data(), home_.decoded.pages->size())
+                                              : Bytes(home_.payload->bytes());
+        const auto arena_end = reinterpret_cast<uintptr_t>(arena.data()) + arena.size();
+        uintptr_t first = begin / kBlock * kBlock, last = round_up(end, kBlock);
+        if (first < range->first) first = round_up(range->first, kBlock);
+        if (last > range->second) last = range->second >= arena_end ? arena_end : range->second / kBlock * kBlock;
+        if (first >= last) continue;
+        if (constant->decoded) {
+            os::Pages& pages = *home_.decoded.pages;
+            pages.allow_writing();
+            pages.discard(first - reinterpret_cast<uintptr_t>(pages.data()), last - first);
+        } else {
+            home_.payload->discard(offset_of(reinterpret_cast<const void*>(first)), last - first);
+        }
+    }
+    pending_.clear();
+    pending_bytes_ = 0;
+}
+
+// Packs tensors whose bytes are the digits of their own positions, which tells where each packed byte came from.
+Status WeightStore::restore(const TensorView& view, Constant& constant) {
+    const Form& form = *constant.moved;
+    const auto packed_as = [&](auto&& byte, std::vector<uint8_t>* out) {
+        return pack_bytes(view, form.bytes, form.pack, form.arg.data(), byte, out);
+    };
+    std::vector<uint8_t> flips, out;
+    COFFER_TRY(packed_as([](size_t) { return uint8_t{0}; }, &flips));
+    std::vector<uint32_t> from(form.bytes);
+    for (int shift = 0; shift < 32 && (uint64_t{constant.nbytes} >> shift) != 0; shift += 8) {
+        COFFER_TRY(packed_as([&](size_t i) { return static_cast<uint8_t>(i >> shift); }, &out));
+        for (size_t i = 0; i < from.size(); ++i) from[i] |= static_cast<uint32_t>(out[i] ^ flips[i]) << shift;
+    }
+    COFFER_TRY(packed_as([](size_t) { return uint8_t{0xff}; }, &out));
+    std::vector<std::byte> bytes(constant.nbytes);
+    size_t found = 0;
+    for (size_t i = 0; i < from.size(); ++i) {
+        if ((out[i] ^ flips[i]) != 0xff) continue;  // padding
+        if (from[i] >= bytes.size()) return error(Code::kInternal, "a packing moved a byte that is not the tensor's");
+        bytes[from[i]] = form.data[i] ^ std::byte{flips[i]};
+        ++found;
+    }
+    if (found != bytes.size()) return error(Code::kInternal, "a packing lost bytes: ", found, " of ", bytes.size());
+    if (constant.decoded) {
+        home_.decoded.pages->allow_writing();
+        std::ranges::copy(bytes, view.as<std::byte>());
+    } else {
+        home_.payload->write(offset_of(view.data), bytes);
+    }
+    os::wipe(bytes.data(), bytes.size());
+    // Its range is there again; the neighbours stay gone.
+    const auto begin = reinterpret_cast<uintptr_t>(view.data);
+    const auto range = std::prev(gone_.upper_bound(begin));
+    const auto [range_begin, range_end] = *range;
+    const uintptr_t next = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
+    gone_.erase(range);
+    if (range_begin < begin) gone_.emplace(range_begin, begin);
+    if (next < range_end) gone_.emplace(next, range_end);
+    constant.state = Constant::kOpen;
+    return {};
 }
 
 size_t WeightStore::packed_bytes() const {
     const std::lock_guard lock(mutex_);
     return total_;
+}
+
+size_t WeightStore::own_bytes() const {
+    const std::lock_guard lock(mutex_);
+    size_t bytes = lazy_ ? 0 : constant_bytes_;
+    for (const auto& [data, constant] : constants_) {
+        const bool there = constant.state == Constant::kOpen || constant.state == Constant::kPending;
+        if (lazy_ && there) bytes += constant.nbytes;
+        if (!lazy_ && !there) bytes -= constant.nbytes;
+    }
+    return bytes;
 }
 
 }  // namespace coffer::runtime

@@ -1,36 +1,120 @@
-// Weights in the forms kernels want them: packed once per model, shared by all runners, wiped at the end.
+// The weights of a model while it runs: bytes are opened when a plan first needs them, packed once per form that
+// kernels want, shared by all runners, wiped at the end. A tensor that was packed by moving its bytes about is not
+// kept twice: its own bytes are given back to the system when no planned node looks at them any more, and are worked
+// out from the packed ones should a later plan need them. No chunk of the file is opened twice.
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "coffer/base/os.hpp"
 #include "coffer/base/tensor.hpp"
+#include "container/manifest.hpp"
+#include "container/payload.hpp"
+#include "runtime/parallel.hpp"
 
 namespace coffer::runtime {
 
 class WeightStore {
-   public:
+ public:
     using Pack = Status (*)(const TensorView& src, void* dst, const void* arg);
-    // The packed form of the constant whose bytes start at `src.data`; made by `pack` the first time it is
-    // asked for. The pointer lives as long as the store. Thread-safe.
-    Result<const void*> packed(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg);
-    size_t packed_bytes() const;
 
-   private:
+    // Where a model's constants are; without a payload they are all there, and stay.
+    struct Home {
+        std::shared_ptr<container::Payload> payload;
+        container::DecodedTensors decoded;
+        unsigned page_flags = os::Pages::kHuge;  // kLock: packed forms must be locked in memory too
+    };
+    void bind(Home home, size_t constant_bytes);
+
+    // Plans of a model are made one at a time: between begin() and the end of the Planning no bytes that open() gave
+    // are taken away by another thread.
+    class Planning {
+     public:
+        explicit Planning(WeightStore* store) : store_(store) {}
+        Planning(Planning&& other) noexcept : store_(std::exchange(other.store_, nullptr)) {}
+        Planning& operator=(Planning&&) = delete;
+        ~Planning() {
+            if (store_) store_->end();
+        }
+
+     private:
+        WeightStore* store_;
+    };
+    Result<Planning> begin(Parallel* parallel = nullptr);
+
+    // The bytes of a constant are there: until the end of the planning, or for good. Other tensors always are.
+    Status open(const TensorView& constant);
+    Status keep(const TensorView& constant);
+    // False when open() would have work to do.
+    bool is_open(const TensorView& constant) const;
+
+    // The packed form of the constant whose bytes start at `src.data`; made by `pack` the first time it is
+    // asked for. The pointer lives as long as the store.
+    Result<const void*> packed(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg);
+    // The same for a `pack` that moves every byte of the tensor (ops::PlanContext::moved()); release() may follow.
+    Result<const void*> moved(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg,
+                              size_t arg_bytes);
+    // No node of the plan being made looks at this constant's own bytes any more.
+    void release(const TensorView& constant);
+
+    // What went wrong when weights were opened on demand. Nothing that was computed since is worth anything.
+    Status failure() const { return home_.payload ? home_.payload->failure() : Status(); }
+
+    size_t packed_bytes() const;
+    size_t own_bytes() const;  // of constants that are there in their own form
+
+ private:
     struct Key {
         const void* data;
         std::string form;
         auto operator<=>(const Key&) const = default;
     };
-    // Small forms share pages: a model may have thousands.
-    Result<std::byte*> allocate(size_t bytes);
+    struct Form {
+        const std::byte* data = nullptr;
+        size_t bytes = 0;
+        Pack pack = nullptr;
+        std::vector<std::byte> arg;  // of forms that moved bytes
+    };
+    struct Constant {
+        enum State : uint8_t { kClosed, kOpen, kPending, kGone } state = kClosed;
+        bool kept = false;
+        const Form* moved = nullptr;
+        size_t nbytes = 0;
+        const container::TensorRecord* decoded = nullptr;  // lies outside the payload
+    };
+    struct Block {
+        os::Pages pages;
+        size_t used = 0;
+    };
 
-    mutable std::mutex mutex_;
-    std::map<Key, const void*> forms_;
-    std::vector<os::Pages> pages_;
-    size_t used_ = 0;  // of the last pages
+    void end();
+    bool holds(const void* data) const;
+    Constant* find(const TensorView& constant);  // nullptr: not ours
+    Status open(const TensorView& view, Constant& constant);
+    Status open_chunks(const TensorView& view, const Constant& constant);
+    Status restore(const TensorView& view, Constant& constant);
+    void give_back_pending();
+    uint64_t offset_of(const void* data) const;  // in the payload
+    Result<std::byte*> allocate(size_t bytes);
+    Result<Form*> form(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg);
+
+    mutable std::recursive_mutex mutex_;
+    Home home_;
+    size_t constant_bytes_ = 0;
+    bool lazy_ = false;  // not everything was open when it was bound
+    Parallel* parallel_ = nullptr;  // while planning
+    int planning_ = 0;              // depth
+    std::map<Key, Form> forms_;
+    std::unordered_map<const void*, Constant> constants_;
+    std::vector<std::pair<const void*, Constant*>> pending_;
+    size_t pending_bytes_ = 0;
+    std::map<uintptr_t, uintptr_t> gone_;  // ranges of addresses, begin -> end, merged
+    std::vector<Block> blocks_;
     size_t total_ = 0;
 };
 

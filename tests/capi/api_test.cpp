@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "catch.hpp"
+#include "container/open.hpp"
 #include "container/write.hpp"
 #include "coffer/coffer.h"
 #include "runtime/graphs.hpp"
@@ -16,9 +17,9 @@ using namespace coffer;
 
 namespace {
 
-std::vector<char> unprotected_file() {
+std::vector<char> unprotected_file(bool attachment = true) {
     test::Builder b = test::small_cnn();
-    b.model.blobs.push_back({"labels.txt", {std::byte{'a'}, std::byte{'b'}}});
+    if (attachment) b.model.blobs.push_back({"labels.txt", {std::byte{'a'}, std::byte{'b'}}});
     b.model.metadata.push_back({"author", "nobody"});
     container::WriteOptions options;
     options.unprotected = true;
@@ -80,6 +81,68 @@ TEST_CASE("nothing opens by default") {
     CHECK(policy == nullptr);
     coffer_policy_free(&policy);
     coffer_policy_free(nullptr);
+}
+
+TEST_CASE("lazy and locked opens give the same scores; flags that are not known are refused") {
+    const auto file = unprotected_file();
+    const Tensor x = test::noise({2, 3, 16, 16}, 5);
+    std::vector<float> expected;
+    for (const uint32_t flags : {0u, COFFER_OPEN_LAZY, COFFER_OPEN_LOCK, COFFER_OPEN_LAZY | COFFER_OPEN_LOCK}) {
+        Handles h;
+        open(h, file);
+        coffer_runner_free(&h.runner);
+        coffer_model_free(&h.model);
+        coffer_open_options options = COFFER_OPEN_OPTIONS_INIT;
+        options.flags = flags;
+        coffer_error error;
+        const auto status =
+            coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, &options, &error);
+        INFO(error.message);
+        if ((flags & COFFER_OPEN_LOCK) != 0 && status == COFFER_LIMIT) continue;  // this machine grants no locks
+        REQUIRE(status == COFFER_OK);
+        REQUIRE(coffer_runner_new(&h.runner, h.model, nullptr, &error) == COFFER_OK);
+        coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {2, 3, 16, 16})};
+        std::vector<float> p(20);
+        coffer_binding out{"p", tensor(p.data(), p.size() * 4, COFFER_FLOAT32, {2, 10})};
+        // The model goes first: the runner keeps what it needs, its source included.
+        coffer_model_free(&h.model);
+        REQUIRE(coffer_runner_run(h.runner, &in, 1, &out, 1, nullptr, &error) == COFFER_OK);
+        if (expected.empty()) expected = p;
+        CHECK(p == expected);
+    }
+    Handles h;
+    open(h, file);
+    coffer_model_free(&h.model);
+    coffer_open_options options = COFFER_OPEN_OPTIONS_INIT;
+    options.flags = 4;
+    coffer_error error;
+    CHECK(coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, &options, &error) ==
+          COFFER_INVALID_ARGUMENT);
+    CHECK(h.model == nullptr);
+    CHECK(std::string(error.message) == "open flags 4 are not known");
+}
+
+TEST_CASE("a lazy open finds damage when the part is needed") {
+    auto file = unprotected_file(false);
+    const auto inspected = container::inspect(container::Source::memory(std::as_bytes(std::span(file))));
+    file[inspected->header.payload_off + 10] ^= 1;
+    Handles h;
+    REQUIRE(coffer_policy_new(&h.policy, nullptr) == COFFER_OK);
+    REQUIRE(coffer_policy_allow_unprotected(h.policy, 1, nullptr) == COFFER_OK);
+    REQUIRE(coffer_policy_allow_unsigned(h.policy, 1, nullptr) == COFFER_OK);
+    coffer_error error;
+    CHECK(coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, nullptr, &error) == COFFER_AUTH);
+    coffer_open_options options = COFFER_OPEN_OPTIONS_INIT;
+    options.flags = COFFER_OPEN_LAZY;
+    REQUIRE(coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, &options, &error) == COFFER_OK);
+    REQUIRE(coffer_runner_new(&h.runner, h.model, nullptr, &error) == COFFER_OK);
+    const Tensor x = test::noise({2, 3, 16, 16}, 5);
+    coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {2, 3, 16, 16})};
+    for (int i = 0; i < 2; ++i) {
+        CHECK(coffer_runner_prepare(h.runner, &in, 1, &error) == COFFER_AUTH);
+        CHECK(std::string(coffer_detail_name(error.detail)) == "tree");
+        CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_AUTH);
+    }
 }
 
 TEST_CASE("facts, metadata and attachments") {

@@ -77,6 +77,66 @@ TEST_CASE("after a failure everything is wiped and stays closed") {
     CHECK(p.reads == reads);
 }
 
+TEST_CASE("the key is let go with the last chunk, and bytes can be given back and put back") {
+    Pieces p;
+    const size_t size = p.header.payload_len;
+    REQUIRE(p.load(0, size - 1).ok());
+    REQUIRE(p.payload->complete());
+    const FileBytes all(p.payload->bytes().begin(), p.payload->bytes().end());
+    p.payload->seal_memory();
+    p.payload->discard(4096, 8192);
+    CHECK(all_zero(p.payload->bytes().subspan(4096, 8192)));
+    CHECK(std::ranges::equal(p.payload->bytes().first(4096), Bytes(all).first(4096)));
+    CHECK(std::ranges::equal(p.payload->bytes().subspan(12288), Bytes(all).subspan(12288)));
+    p.payload->write(4096, Bytes(all).subspan(4096, 8192));
+    CHECK(std::ranges::equal(p.payload->bytes(), all));
+    CHECK(p.payload->holds(p.payload->bytes().data()));
+    CHECK(!p.payload->holds(all.data()));
+    CHECK(!p.payload->holds(p.payload->bytes().data() + size));
+}
+
+TEST_CASE("lazy open reads nothing of the payload, and checks tensors when they come") {
+    graph::Model m = model_with_bytes(5 * 16'384 - 64 - 1000);
+    Tensor flags = Tensor::create(DType::kBool, Shape{40'000}).value();
+    *flags.view().as<uint8_t>() = 2;  // what a careless writer may seal
+    m.add_constant(m.graphs[0], "flags", flags);
+    m.blobs = {{"labels", FileBytes(100, std::byte{7})}};
+    WriteOptions options;
+    options.unprotected = true;
+    options.chunk_log2 = kMinChunkLog2;
+    const FileBytes file = pack(m, options);
+    trust::Policy policy;
+    policy.allow_unprotected = policy.allow_unsigned = true;
+    CHECK(open_class(file, policy, {}) == Detail::kManifestInvalid);
+    OpenOptions lazy;
+    lazy.lazy = true;
+    const auto opened = open(Source::memory(file), policy, {}, lazy);
+    REQUIRE(opened.ok());
+    CHECK(!opened->payload->complete());
+    CHECK(opened->model.blobs[0].bytes == m.blobs[0].bytes);
+    const auto check = [&](const Tensor& t, uint64_t offset) {
+        TensorRecord record;
+        record.dtype = t.dtype();
+        record.offset = offset;
+        record.nbytes = t.nbytes();
+        return check_tensor(record, opened->payload->bytes());
+    };
+    const Tensor& big = opened->model.constants[1].tensor;
+    const uint64_t at = big.bytes().data() - opened->payload->bytes().data();
+    CHECK(all_zero(big.bytes()));
+    REQUIRE(opened->payload->load(at, big.nbytes(), {}).ok());
+    CHECK(std::ranges::equal(big.bytes(), m.constants[1].tensor.bytes()));
+    CHECK(check(big, at).ok());
+    const Tensor& bad = opened->model.constants[2].tensor;
+    const uint64_t bad_at = bad.bytes().data() - opened->payload->bytes().data();
+    REQUIRE(opened->payload->load(bad_at, bad.nbytes(), {}).ok());
+    CHECK(check(bad, bad_at).error().detail() ==
+          Detail::kManifestInvalid);
+    // A digest is of everything.
+    lazy.digests = true;
+    CHECK(open_class(file, policy, {}, lazy) == Detail::kManifestInvalid);
+}
+
 TEST_CASE("a chunk is sealed once") {
     Pieces p;
     Header h = p.header;

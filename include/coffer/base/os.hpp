@@ -80,7 +80,8 @@ void remove_temporaries() noexcept;
 // returned. `lock` asks for mlock; whether it was granted is reported by locked().
 class Pages {
    public:
-    // kGuard: an inaccessible page on each side. kHuge: asks for huge pages. kWipeOnFork: a forked child sees zeros.
+    // kGuard: an inaccessible page on each side. kHuge: asks for huge pages, also for a last one that is at least
+    // half used. kWipeOnFork: a forked child sees zeros.
     enum Flags : unsigned { kPlain = 0, kLock = 1, kGuard = 2, kHuge = 4, kWipeOnFork = 8 };
     static Result<Pages> allocate(size_t size, unsigned flags);
     Pages() = default;
@@ -92,12 +93,15 @@ class Pages {
     size_t size() const { return size_; }
     bool locked() const { return locked_; }
     void protect_read_only();
+    void allow_writing();
+    void clear();  // writable again, and wiped
     // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped.
     void discard(size_t offset, size_t size);
 
    private:
     std::byte* data_ = nullptr;
     size_t size_ = 0;
+    size_t span_ = 0;  // whole pages that may be used
     void* base_ = nullptr;
     size_t mapped_ = 0;
     bool locked_ = false;
@@ -107,6 +111,7 @@ class Pages {
 // Overwrites memory in a way the compiler may not remove.
 void wipe(void* data, size_t size) noexcept;
 
+uint64_t process_id();
 int64_t unix_time();          // seconds since the epoch
 uint64_t monotonic_ns();
 uint64_t process_cpu_ns();

@@ -12,6 +12,7 @@
 
 #include <span>
 #include <string_view>
+#include <type_traits>
 
 #include "coffer/base/error.hpp"
 #include "coffer/base/tensor.hpp"
@@ -203,6 +204,8 @@ class PlanContext : public NodeContext {
     Shape output_dims(size_t i) const;
     // The bytes of a constant input in plain order, or nullptr when it is not constant.
     virtual const TensorView* constant(size_t i) const = 0;
+    // Asks for no bytes: those of a tensor that was packed by moved() need not be there any more.
+    virtual bool is_constant(size_t i) const { return constant(i) != nullptr; }
 
     kernels::ArchId arch() const { return arch_; }
     // Entry `slot` of this op's kernels<Arch> for the chosen arch; nullptr when that arch has none.
@@ -221,6 +224,19 @@ class PlanContext : public NodeContext {
     virtual Result<const void*> packed(size_t i, std::string_view form, size_t bytes,
                                        Status (*pack)(const TensorView& src, void* dst, const void* arg),
                                        const void* arg) = 0;
+    // The same for a `pack` that only moves bytes, or flips bits of them, and leaves zeros between: the model
+    // need not keep the tensor itself, since its bytes can be worked out from the packed ones.
+    template <class Arg>
+    Result<const void*> moved(size_t i, std::string_view form, size_t bytes,
+                              Status (*pack)(const TensorView& src, void* dst, const void* arg), const Arg& arg) {
+        static_assert(std::is_trivially_copyable_v<Arg>);
+        return moved(i, form, bytes, pack, &arg, sizeof(Arg));
+    }
+    virtual Result<const void*> moved(size_t i, std::string_view form, size_t bytes,
+                                      Status (*pack)(const TensorView& src, void* dst, const void* arg),
+                                      const void* arg, [[maybe_unused]] size_t arg_bytes) {
+        return packed(i, form, bytes, pack, arg);
+    }
     // Runs `fn` on units [0, units). `unit_ns` is a rough cost of one unit, for splitting over threads.
     virtual void step(kernels::KernelFn fn, const void* params, std::span<const Operand> operands, size_t units,
                       double unit_ns) = 0;

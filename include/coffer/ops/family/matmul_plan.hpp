@@ -51,9 +51,9 @@ inline Result<Operand> plan_panels(PlanContext& c, size_t i, const kernels::Pack
     }
     const kernels::KernelFn pack = c.kernel(kPackSlot);
     if (bytes == 0) return Operand::at(nullptr);
-    if (c.constant(i)) {
+    if (c.is_constant(i)) {
         const PackJob job{pack, params, batch};
-        COFFER_TRY_ASSIGN(const void* packed, c.packed(i, pack_form(params), bytes, &PackJob::run, &job));
+        COFFER_TRY_ASSIGN(const void* packed, c.moved(i, pack_form(params), bytes, &PackJob::run, job));
         return Operand::at(packed);
     }
     const Operand packed = Operand::workspace(c.workspace(bytes));
@@ -122,7 +122,7 @@ inline Status plan_matmul(PlanContext& c, const GemmOperands& spec) {
     pack.n_stride = spec.trans_b ? k : 1;
     pack.batch_stride = k * n;
     Operand b = Operand::input(spec.b), tail = Operand::at(nullptr);
-    const bool few_rows = m <= 2 * tile.rows && !spec.trans_b && !c.constant(spec.b);
+    const bool few_rows = m <= 2 * tile.rows && !spec.trans_b && !c.is_constant(spec.b);
     if (few_rows) {
         p.plain_ld = n;
         batch_strides(s.b_batch, s.batch, k * n, p.b_stride);

@@ -3,6 +3,10 @@
 // every inner node has at most one parent and every root none, so that a walk from a root always ends.
 #pragma once
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
 #include "coffer/ops/family/ml.hpp"
 
 namespace coffer::ops::ml {
@@ -150,8 +154,8 @@ inline bool tree_mode(std::string_view name, TreeNode::Mode* out) {
 struct TreeIdNames {
     const char *treeids, *nodeids, *ids, *weights, *weights_as_tensor;
 };
-inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory, const TreeIdNames& names,
-                              int64_t targets, int64_t width, Forest* out) {
+// Nodes in the order of the lists, without their children.
+inline Status read_id_nodes(const NodeContext& c, const TreeAllocator& memory, Forest* out) {
     const auto trees = c.attr_ints("nodes_treeids"), ids = c.attr_ints("nodes_nodeids");
     const auto features = c.attr_ints("nodes_featureids"), missing = c.attr_ints("nodes_missing_value_tracks_true");
     const auto yes = c.attr_ints("nodes_truenodeids"), no = c.attr_ints("nodes_falsenodeids");
@@ -165,35 +169,66 @@ inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory,
                       features.size(), " features, ", modes.size(), " modes, ", splits.size(), " values, ",
                       yes.size(), " and ", no.size(), " children, ", missing.size(), " missing_value_tracks_true");
     }
-    // (tree, node) -> index, sorted; exporters nearly always write that order already.
-    struct Key {
-        int64_t tree, node;
-        uint32_t index;
-        bool operator<(const Key& o) const { return tree != o.tree ? tree < o.tree : node < o.node; }
-    };
-    std::span<Key> keys;
-    std::span<uint8_t> parents;
-    COFFER_TRY(memory.array(count, &keys));
-    COFFER_TRY(memory.array(count, &parents));
     COFFER_TRY(memory.array(count, &out->nodes));
-    for (size_t i = 0; i < count; ++i) {
-        keys[i] = {trees[i], ids[i], static_cast<uint32_t>(i)};
-        parents[i] = 0;
-    }
-    if (!std::is_sorted(keys.begin(), keys.end())) std::sort(keys.begin(), keys.end());
-    for (size_t i = 1; i < count; ++i) {
-        if (!(keys[i - 1] < keys[i])) return c.fail("tree ", keys[i].tree, " has node ", keys[i].node, " twice");
-    }
-    const auto find = [&](int64_t tree, int64_t node) {
-        const Key key{tree, node, 0};
-        const auto it = std::lower_bound(keys.begin(), keys.end(), key);
-        return it == keys.end() || key < *it ? UINT32_MAX : it->index;
-    };
-    size_t roots = 0;
     for (size_t i = 0; i < count; ++i) {
         TreeNode& n = out->nodes[i];
         n = {splits[i], 0, 0, 0, 0, 0, TreeNode::kLeaf, !missing.empty() && missing[i] != 0};
         if (!tree_mode(modes[i], &n.mode)) return c.fail("node ", ids[i], " has mode '", modes[i], "'");
+        if (n.mode == TreeNode::kLeaf) continue;
+        if (!checked_cast(features[i], &n.feature)) return c.fail("node ", ids[i], " looks at feature ", features[i]);
+    }
+    return {};
+}
+inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory, const TreeIdNames& names,
+                              int64_t targets, int64_t width, Forest* out) {
+    COFFER_TRY(read_id_nodes(c, memory, out));
+    const auto trees = c.attr_ints("nodes_treeids"), ids = c.attr_ints("nodes_nodeids");
+    const auto yes = c.attr_ints("nodes_truenodeids"), no = c.attr_ints("nodes_falsenodeids");
+    const size_t count = trees.size();
+    // Nodes sorted by (tree, node): exporters nearly always write that order already, and number the nodes of a
+    // tree one after the other.
+    const auto less = [&](uint32_t a, uint32_t b) {
+        return trees[a] != trees[b] ? trees[a] < trees[b] : ids[a] < ids[b];
+    };
+    bool sorted = true;
+    for (uint32_t i = 1; i < count && sorted; ++i) sorted = !less(i, i - 1);
+    std::span<uint32_t> order;
+    if (!sorted) {
+        COFFER_TRY(memory.array(count, &order));
+        std::iota(order.begin(), order.end(), 0u);
+        std::sort(order.begin(), order.end(), less);
+    }
+    const auto at = [&](size_t i) { return sorted ? static_cast<uint32_t>(i) : order[i]; };
+    for (size_t i = 1; i < count; ++i) {
+        if (!less(at(i - 1), at(i))) return c.fail("tree ", trees[at(i)], " has node ", ids[at(i)], " twice");
+    }
+    size_t first = 0;  // of the tree that was asked for last
+    const auto find = [&](int64_t tree, int64_t node) {
+        const auto search = [&](int64_t t, int64_t n) {
+            size_t low = 0, high = count;
+            while (low < high) {
+                const size_t middle = (low + high) / 2;
+                const uint32_t i = at(middle);
+                const bool below = trees[i] != t ? trees[i] < t : ids[i] < n;
+                (below ? low : high) = below ? middle + 1 : middle;
+            }
+            return low;
+        };
+        const auto is = [&](size_t i) { return i < count && trees[at(i)] == tree && ids[at(i)] == node; };
+        if (first == count || trees[at(first)] != tree) first = search(tree, std::numeric_limits<int64_t>::min());
+        if (first < count) {
+            const uint64_t guess = first + (static_cast<uint64_t>(node) - static_cast<uint64_t>(ids[at(first)]));
+            if (is(guess)) return at(guess);
+        }
+        const size_t found = search(tree, node);
+        return is(found) ? at(found) : UINT32_MAX;
+    };
+    std::span<uint8_t> parents;
+    COFFER_TRY(memory.array(count, &parents));
+    std::fill(parents.begin(), parents.end(), uint8_t{0});
+    size_t roots = 0;
+    for (size_t i = 0; i < count; ++i) {
+        TreeNode& n = out->nodes[i];
         if (n.mode == TreeNode::kLeaf) continue;
         n.yes = find(trees[i], yes[i]);
         n.no = find(trees[i], no[i]);
@@ -201,7 +236,6 @@ inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory,
             return c.fail("tree ", trees[i], ", node ", ids[i], ": child ", n.yes == UINT32_MAX ? yes[i] : no[i],
                           " does not exist");
         }
-        if (!checked_cast(features[i], &n.feature)) return c.fail("node ", ids[i], " looks at feature ", features[i]);
         for (uint32_t child : {n.yes, n.no}) {
             if (parents[child] < 2) ++parents[child];
         }
@@ -210,17 +244,15 @@ inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory,
     COFFER_TRY(memory.array(roots, &out->roots));
     roots = 0;
     // A leaf with several parents would do no harm, but no tree has one.
-    for (const Key& k : keys) {
-        if (parents[k.index] == 0) out->roots[roots++] = k.index;
-    }
     for (size_t i = 0, seen = 0; i < count; ++i) {
-        if (i > 0 && keys[i].tree == keys[i - 1].tree) {
-            seen += parents[keys[i].index] == 0;
-        } else {
-            seen = parents[keys[i].index] == 0;
+        const int64_t tree = trees[at(i)];
+        if (i > 0 && tree != trees[at(i - 1)]) seen = 0;
+        if (parents[at(i)] == 0) {
+            out->roots[roots++] = at(i);
+            ++seen;
         }
-        if ((i + 1 == count || keys[i + 1].tree != keys[i].tree) && seen != 1) {
-            return c.fail("tree ", keys[i].tree, " has ", seen, " roots");
+        if ((i + 1 == count || trees[at(i + 1)] != tree) && seen != 1) {
+            return c.fail("tree ", tree, " has ", seen, " roots");
         }
     }
     COFFER_TRY(tree_check(c, memory, *out, parents, width));
@@ -233,12 +265,14 @@ inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory,
         return c.fail("weight lists have different lengths: ", w_count, ", ", w_nodes.size(), ", ", w_ids.size(),
                       ", ", weights.size());
     }
-    // Counting sort by leaf: sizes, then begins, then the weights in the order they were listed.
+    // Counting sort by leaf: sizes, then begins, then the weights in the order they were listed. The weights of a
+    // leaf mostly stand together.
     std::span<uint32_t> place;
     COFFER_TRY(memory.array(w_count, &out->weights));
     COFFER_TRY(memory.array(w_count, &place));
     for (size_t i = 0; i < w_count; ++i) {
-        place[i] = find(w_trees[i], w_nodes[i]);
+        const bool again = i > 0 && w_nodes[i] == w_nodes[i - 1] && w_trees[i] == w_trees[i - 1];
+        place[i] = again ? place[i - 1] : find(w_trees[i], w_nodes[i]);
         if (place[i] == UINT32_MAX)
             return c.fail("weight of tree ", w_trees[i], ", node ", w_nodes[i], ": no such node");
         if (w_ids[i] < 0 || w_ids[i] >= targets)
@@ -253,6 +287,7 @@ inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory,
         n.yes = n.no = begin;
         begin += size;
     }
+    out->weights = out->weights.first(begin);  // those of inner nodes say nothing
     for (size_t i = 0; i < w_count; ++i) {
         TreeNode& leaf = out->nodes[place[i]];
         if (leaf.mode == TreeNode::kLeaf) out->weights[leaf.no++] = {static_cast<uint32_t>(w_ids[i]), weights[i]};

@@ -59,24 +59,42 @@ inline bool fast_tree_node(const TreeNode& n, kernels::FastTreeNode* out, uint32
     return true;
 }
 
-// Op has build() (see TreeEnsemble) and fast_params(), which says no when the kernel cannot do what it asks.
+inline bool fast_tree_fits(const TreeNode& n) {
+    kernels::FastTreeNode fast;
+    uint32_t first, second;
+    return n.mode == TreeNode::kLeaf || fast_tree_node(n, &fast, &first, &second);
+}
+inline bool is_float(double weight) {
+    return double{static_cast<float>(weight)} == weight;
+}
+
+// Op::fits_fast() of the forms with ids: what the kernel can do is seen in the lists, which infer() found sound.
+inline bool id_lists_fit_fast(const PlanContext& c, const TreeIdNames& names) {
+    const auto modes = c.attr_strings("nodes_modes");
+    const auto features = c.attr_ints("nodes_featureids"), missing = c.attr_ints("nodes_missing_value_tracks_true");
+    const NumberList splits(c, "nodes_values", "nodes_values_as_tensor");
+    for (size_t i = 0; i < modes.size(); ++i) {
+        TreeNode n{splits[i], 0, 0, 0, 0, 0, TreeNode::kLeaf, !missing.empty() && missing[i] != 0};
+        if (!tree_mode(modes[i], &n.mode)) return false;
+        if (n.mode == TreeNode::kLeaf) continue;
+        if (!checked_cast(features[i], &n.feature) || !fast_tree_fits(n)) return false;
+    }
+    const NumberList weights(c, names.weights, names.weights_as_tensor);
+    for (size_t i = 0; weights.tensor && i < weights.size(); ++i) {
+        if (!is_float(weights[i])) return false;
+    }
+    return true;
+}
+
+// Op has build() (see TreeEnsemble), fits_fast(), which looks at nodes and weights, and fast_params(), which says no
+// when the kernel cannot do what else it asks; with an empty forest it may leave out how the trees vote.
 template <class Op>
 struct TreeFast {
     static bool accepts(const PlanContext& c) {
         if (c.input(0).dtype != DType::kFloat || c.input(0).shape.elements() == 0) return false;
-        TreePlanMemory memory;
-        Forest forest;
         TreeFastSetup setup;
-        if (!Op::build(c, memory.allocator(), c.input(0).shape.back(), &forest).ok()) return false;
-        if (!Op::fast_params(c, forest, &setup)) return false;
-        if (setup.transform > PostTransform::kLogistic || (setup.vote.binary && setup.vote.single > 1)) return false;
-        for (const TreeNode& n : forest.nodes) {
-            kernels::FastTreeNode fast;
-            uint32_t first, second;
-            if (n.mode != TreeNode::kLeaf && !fast_tree_node(n, &fast, &first, &second)) return false;
-        }
-        return std::ranges::all_of(
-            forest.weights, [](const TreeWeight& w) { return double{static_cast<float>(w.weight)} == w.weight; });
+        if (!Op::fast_params(c, {}, &setup) || setup.transform > PostTransform::kLogistic) return false;
+        return Op::fits_fast(c);
     }
 
     static Status plan(PlanContext& c) {
@@ -86,17 +104,23 @@ struct TreeFast {
         Rows rows;
         COFFER_TRY(rows_of(c, c.input(0).shape, &rows));
         COFFER_TRY(Op::build(c, memory.allocator(), rows.width, &forest));
-        if (!Op::fast_params(c, forest, &setup)) return c.fail("not a forest the kernel can run");
+        if (!Op::fast_params(c, forest, &setup) || (setup.vote.binary && setup.vote.single > 1)) {
+            return c.fail("not a forest the kernel can run");
+        }
         const auto size = [](int64_t n) { return static_cast<size_t>(n); };
 
         std::vector<kernels::FastTreeNode> nodes;
         std::vector<uint32_t> roots, leaf{0};
         std::vector<kernels::FastTreeWeight> weights;
+        std::vector<std::pair<uint32_t, uint32_t>> open;
+        nodes.reserve(forest.nodes.size());
+        leaf.reserve(forest.nodes.size() / 2 + 1);
+        weights.reserve(forest.weights.size());
         for (uint32_t root : forest.roots) {
             roots.push_back(static_cast<uint32_t>(nodes.size()));
             nodes.emplace_back();
             // Depth first, by hand: (place in `nodes`, node of the forest).
-            std::vector<std::pair<uint32_t, uint32_t>> open{{roots.back(), root}};
+            open.assign({{roots.back(), root}});
             while (!open.empty()) {
                 const auto [place, from] = open.back();
                 open.pop_back();

@@ -56,17 +56,40 @@ struct QWeightOrder {
     size_t group_bytes() const { return padded() * quads * kernels::kQQuad; }
 };
 
+// A column whose weights lie side by side in the order of k.
+inline void q_pack_column(const uint8_t* src, size_t k, uint8_t flip, uint8_t* lane) {
+    const uint32_t flips = flip * 0x01010101u;
+    size_t i = 0;
+    for (; i + kernels::kQQuad <= k; i += kernels::kQQuad, lane += kernels::kQPanelBytes) {
+        uint32_t quad;
+        std::memcpy(&quad, src + i, sizeof(quad));
+        quad ^= flips;
+        std::memcpy(lane, &quad, sizeof(quad));
+    }
+    for (; i < k; ++i) *lane++ = src[i] ^ flip;
+}
 inline Status q_pack_weights(const TensorView& src, void* dst, const void* arg) {
     const auto& o = *static_cast<const QWeightOrder*>(arg);
-    auto* out = static_cast<int8_t*>(dst);
+    static_assert(kernels::kQQuad == 4);
+    const uint8_t flip = src.dtype == DType::kUint8 ? 0x80 : 0;
+    const bool side_by_side = o.channel_stride == 1 && o.channels == o.k;
+    auto* out = static_cast<uint8_t*>(dst);
     for (size_t g = 0; g < o.groups; ++g, out += o.group_bytes()) {
         for (size_t column = 0; column < o.columns; ++column) {
-            int8_t* lane =
-                out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
-                          kernels::kQQuad;
-            o.read(src, g, column, [&](size_t i, int8_t w) {
-                lane[i / kernels::kQQuad * kernels::kQPanelBytes + i % kernels::kQQuad] = w;
-            });
+            const uint8_t* tap = src.as<const uint8_t>() + (g * o.columns + column) * o.column_stride;
+            uint8_t* lane = out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
+                                      kernels::kQQuad;
+            if (side_by_side) {
+                q_pack_column(tap, o.k, flip, lane);
+                continue;
+            }
+            for (size_t i = 0; i < o.k; tap += o.tap_stride) {
+                const uint8_t* from = tap;
+                for (size_t c = 0; c < o.channels; ++c, ++i, from += o.channel_stride) {
+                    lane[i % kernels::kQQuad] = *from ^ flip;
+                    if (i % kernels::kQQuad == kernels::kQQuad - 1) lane += kernels::kQPanelBytes;
+                }
+            }
         }
     }
     return {};
@@ -157,14 +180,48 @@ class QStripPacker {
     std::vector<uint8_t> safe_;  // no pair of products saturates 16 bits
 };
 
+// The sum of `n` weights side by side; unsigned ones count from -128. Eight at a time, in the bytes of two words.
+inline int32_t q_sum_run(const uint8_t* src, size_t n, bool is_signed) {
+    constexpr uint64_t kLow = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
+    const uint64_t flip = is_signed ? 0x8080808080808080 : 0;
+    uint64_t total = 0;  // of the weights plus 128
+    size_t i = 0;
+    while (i + 8 <= n) {
+        uint64_t sums = 0;  // four of 16 bits: 128 words fit
+        for (const size_t end = std::min(n / 8 * 8, i + 8 * 128); i < end; i += 8) {
+            uint64_t word;
+            std::memcpy(&word, src + i, sizeof(word));
+            word ^= flip;
+            sums += (word & kLow) + (word >> 8 & kLow);
+        }
+        const uint64_t pairs = (sums & kPairs) + (sums >> 16 & kPairs);
+        total += (pairs & 0xffffffff) + (pairs >> 32);
+    }
+    for (; i < n; ++i) total += static_cast<uint8_t>(src[i] ^ static_cast<uint8_t>(flip));
+    return static_cast<int32_t>(static_cast<int64_t>(total) - 128 * static_cast<int64_t>(n));
+}
 // Sums over k of the weights as the kernels see them, int32 for each padded column of each group.
 inline Status q_pack_sums(const TensorView& src, void* dst, const void* arg) {
     const auto& o = *static_cast<const QWeightOrder*>(arg);
     auto* sums = static_cast<int32_t*>(dst);
+    const bool one_run = o.column_stride == o.k;  // the weights of a column, in whatever order
+    const bool rows = o.column_stride == 1 && o.channels == o.k && src.dtype != DType::kUint8;
     for (size_t g = 0; g < o.groups; ++g) {
+        if (rows) {
+            const int8_t* row = src.as<const int8_t>() + g * o.columns;
+            for (size_t i = 0; i < o.k; ++i, row += o.channel_stride) {
+                for (size_t column = 0; column < o.columns; ++column) sums[g * o.padded() + column] += row[column];
+            }
+            continue;
+        }
         for (size_t column = 0; column < o.columns; ++column) {
             int32_t sum = 0;
-            o.read(src, g, column, [&](size_t, int8_t w) { sum += w; });
+            if (one_run) {
+                sum = q_sum_run(src.as<const uint8_t>() + (g * o.columns + column) * o.k, o.k,
+                                src.dtype != DType::kUint8);
+            } else {
+                o.read(src, g, column, [&](size_t, int8_t w) { sum += w; });
+            }
             sums[g * o.padded() + column] = sum;
         }
     }
@@ -187,7 +244,7 @@ class QPlanner {
     // Everything that must be constant is.
     static bool accepts(const PlanContext& c, const QRoles& r) {
         for (const int role : {r.w, r.w_scale, r.w_zero, r.y_scale, r.y_zero, r.bias, r.table}) {
-            if (q_has(c, role) && !c.constant(static_cast<size_t>(role))) return false;
+            if (q_has(c, role) && !c.is_constant(static_cast<size_t>(role))) return false;
         }
         for (const int role : {r.x_scale, r.x_zero}) {
             if (q_has(c, role) && c.input(static_cast<size_t>(role)).shape.elements() != 1) return false;
@@ -248,16 +305,32 @@ class QPlanner {
     }
 
  private:
-    bool known(int role) const { return !q_has(c_, role) || c_.constant(static_cast<size_t>(role)); }
+    bool known(int role) const { return !q_has(c_, role) || c_.is_constant(static_cast<size_t>(role)); }
     static size_t units(const kernels::QGemmParams& p) {
         return p.batches * p.tiling.row_units * p.tiling.panel_units;
     }
     const TensorView& value(int role) const { return *c_.constant(static_cast<size_t>(role)); }
-    double parameter(int role, int64_t i, double absent) const {
-        if (!q_has(c_, role)) return absent;
-        const TensorView& t = value(role);
-        return load_double(t, t.elements() == 1 ? 0 : i);
-    }
+    // A constant of the node as numbers, one or one a column; `absent` when there is none.
+    class Parameter {
+     public:
+        Parameter(const QPlanner& planner, int role, double absent)
+            : view_(q_has(planner.c_, role) ? &planner.value(role) : nullptr), absent_(absent) {
+            if (!view_) return;
+            one_ = view_->elements() == 1;
+            if (view_->dtype == DType::kFloat) floats_ = view_->as<const float>();
+        }
+        double operator[](int64_t i) const {
+            if (one_) i = 0;
+            return floats_ ? double{floats_[i]} : view_ ? load_double(*view_, i) : absent_;
+        }
+
+     private:
+        const TensorView* view_;
+        const float* floats_ = nullptr;
+        double absent_;
+        bool one_ = false;
+    };
+    double parameter(int role, int64_t i, double absent) const { return Parameter(*this, role, absent)[i]; }
     bool signed_rows() const { return c_.arch() == kernels::ArchId::kNeonDotprod; }
     // What turns the activations in memory into what the engine multiplies.
     uint8_t flip() const { return x_signed_ != signed_rows() ? 0x80 : 0; }
@@ -375,7 +448,7 @@ class QPlanner {
                 return Operand::at(strips);
             }
             const size_t bytes = o_.group_bytes() * o_.groups;
-            COFFER_TRY_ASSIGN(const void* packed, c_.packed(w, form("q4x16"), bytes, &q_pack_weights, &o_));
+            COFFER_TRY_ASSIGN(const void* packed, c_.moved(w, form("q4x16"), bytes, &q_pack_weights, o_));
             return Operand::at(packed);
         }
         // Small, and dependent on another input (the zero point): kept with the plan instead.
@@ -383,17 +456,30 @@ class QPlanner {
         const size_t bytes = kernels::qdepthwise_pairs(taps) * padded * 4;
         auto* out = static_cast<int16_t*>(c_.allocate_params(bytes, 64));
         std::memset(out, 0, bytes);
+        const DepthwiseWeights all(*this);
         for (size_t channel = 0; channel < channels; ++channel) {
             for (size_t t = 0; t < taps; ++t) {
-                out[(t / 2 * padded + channel) * 2 + t % 2] = static_cast<int16_t>(depthwise_weight(channel, t));
+                out[(t / 2 * padded + channel) * 2 + t % 2] = static_cast<int16_t>(all.at(channel, t));
             }
         }
         return Operand::at(out);
     }
-    int64_t depthwise_weight(size_t channel, size_t tap) const {
-        return load_int(value(r_.w), static_cast<int64_t>(channel * o_.k + tap)) -
-               static_cast<int64_t>(parameter(r_.w_zero, static_cast<int64_t>(channel), 0));
-    }
+    // Without their zero points.
+    class DepthwiseWeights {
+     public:
+        explicit DepthwiseWeights(const QPlanner& planner)
+            : view_(planner.value(planner.r_.w)), zeros_(planner, planner.r_.w_zero, 0), taps_(planner.o_.k) {}
+        int32_t at(size_t channel, size_t tap) const {
+            const size_t i = channel * taps_ + tap;
+            const int32_t w = view_.dtype == DType::kInt8 ? view_.as<const int8_t>()[i] : view_.as<const uint8_t>()[i];
+            return w - static_cast<int32_t>(zeros_[static_cast<int64_t>(channel)]);
+        }
+
+     private:
+        const TensorView& view_;
+        Parameter zeros_;
+        size_t taps_;
+    };
 
     // A packing depends on how the weights are read.
     std::string form(const char* name) const {
@@ -423,15 +509,16 @@ class QPlanner {
         bounds(head, y_scale);
         const bool unsigned_weights = c_.input(static_cast<size_t>(r_.w)).dtype == DType::kUint8 && !o_.depthwise;
         const bool int_bias = q_has(c_, r_.bias) && value(r_.bias).dtype == DType::kInt32;
+        const Parameter zeros(*this, r_.w_zero, 0), biases(*this, r_.bias, 0), scales(*this, r_.w_scale, 1);
         for (size_t i = 0; i < columns; ++i) {
             kernels::qblock_weight_zero(block, columns)[columns + i] = sums[i];
             if (i % o_.padded() >= o_.columns) continue;
             const auto n = static_cast<int64_t>(i / o_.padded() * o_.columns + i % o_.padded());
-            int32_t w_zero = static_cast<int32_t>(parameter(r_.w_zero, n, 0)) - (unsigned_weights ? 128 : 0);
+            int32_t w_zero = static_cast<int32_t>(zeros[n]) - (unsigned_weights ? 128 : 0);
             if (o_.depthwise) w_zero = 0;  // subtracted from the packed weights
-            const double bias = parameter(r_.bias, n, 0);
+            const double bias = biases[n];
             const int32_t added = int_bias ? static_cast<int32_t>(bias) : 0;
-            const float w_scale = static_cast<float>(parameter(r_.w_scale, n, 1));
+            const float w_scale = static_cast<float>(scales[n]);
             if (w_zero != 0) p->weight_zeros = true;
             kernels::qblock_weight_zero(block, columns)[i] = w_zero;
             kernels::qblock_bias(block, columns)[i] = int_bias ? 0 : static_cast<float>(bias);
@@ -470,10 +557,10 @@ class QPlanner {
             return static_cast<const int32_t*>(sums);
         }
         auto* sums = static_cast<int32_t*>(c_.allocate_params(4 * columns, 64));
+        const DepthwiseWeights all(*this);
         for (size_t i = 0; i < columns; ++i) {
             sums[i] = 0;
-            for (size_t t = 0; i < o_.columns && t < o_.k; ++t)
-                sums[i] += static_cast<int32_t>(depthwise_weight(i, t));
+            for (size_t t = 0; i < o_.columns && t < o_.k; ++t) sums[i] += all.at(i, t);
         }
         return static_cast<const int32_t*>(sums);
     }

@@ -82,8 +82,9 @@ inline Status rnn_pack_b(const TensorView& src, void* dst, const void* args) {
 template <class Op, size_t kGates, kernels::RnnCell... cells>
 struct RnnFast {
     static bool accepts(const PlanContext& c) {
-        if (c.input(0).dtype != DType::kFloat || !c.constant(1) || !c.constant(2) || c.has_attr("clip")) return false;
-        if ((c.has_input(3) && !c.constant(3)) || c.has_input(7)) return false;
+        if (c.input(0).dtype != DType::kFloat || !c.is_constant(1) || !c.is_constant(2) || c.has_attr("clip"))
+            return false;
+        if ((c.has_input(3) && !c.is_constant(3)) || c.has_input(7)) return false;
         if constexpr (kGates == 4) {
             if (c.attr_i("input_forget") != 0) return false;
         }
@@ -111,8 +112,8 @@ struct RnnFast {
             return std::string("rnn ") + what + ' ' + std::to_string(lanes) + ' ' +
                    std::to_string(static_cast<int>(args.cell));
         };
-        COFFER_TRY_ASSIGN(const void* w, c.packed(1, form('w'), width * p.input * sizeof(float), rnn_pack_w, &args));
-        COFFER_TRY_ASSIGN(const void* r, c.packed(2, form('r'), width * p.hidden * sizeof(float), rnn_pack_r, &args));
+        COFFER_TRY_ASSIGN(const void* w, c.moved(1, form('w'), width * p.input * sizeof(float), rnn_pack_w, args));
+        COFFER_TRY_ASSIGN(const void* r, c.moved(2, form('r'), width * p.hidden * sizeof(float), rnn_pack_r, args));
         const size_t bias_floats = width + p.directions * p.padded;
         const void* bias;
         if (c.has_input(3)) {

@@ -140,6 +140,13 @@ struct TreeEnsemble : TreeFast<TreeEnsemble> {
         }
         return tree_check(c, memory, *f, parents, width);
     }
+    static bool fits_fast(const PlanContext& c) {
+        TreePlanMemory memory;
+        Forest f;
+        return build(c, memory.allocator(), c.input(0).shape.back(), &f).ok() &&
+               std::ranges::all_of(f.nodes, fast_tree_fits) &&
+               std::ranges::all_of(f.weights, [](const TreeWeight& w) { return is_float(w.weight); });
+    }
     static bool fast_params(const PlanContext& c, const Forest&, TreeFastSetup* setup) {
         const auto how = static_cast<TreeAggregate>(c.attr_i("aggregate_function"));
         if (how > TreeAggregate::kSum) return false;

@@ -79,12 +79,9 @@ struct TreeEnsembleClassifier : TreeFast<TreeEnsembleClassifier> {
     }
 
     static Status build(const NodeContext& c, const TreeAllocator& memory, int64_t width, Forest* forest) {
-        const size_t classes =
-            std::max(c.attr_ints("classlabels_int64s").size(), c.attr_strings("classlabels_strings").size());
-        return build_id_forest(
-            c, memory, {"class_treeids", "class_nodeids", "class_ids", "class_weights", "class_weights_as_tensor"},
-            static_cast<int64_t>(classes), width, forest);
+        return build_id_forest(c, memory, kIdNames, classes(c), width, forest);
     }
+    static bool fits_fast(const PlanContext& c) { return id_lists_fit_fast(c, kIdNames); }
     static bool fast_params(const PlanContext& c, const Forest& forest, TreeFastSetup* setup) {
         Labels labels;
         if (!labels_of(c, "classlabels_int64s", "classlabels_strings", &labels).ok()) return false;
@@ -104,6 +101,12 @@ struct TreeEnsembleClassifier : TreeFast<TreeEnsembleClassifier> {
     }
 
  private:
+    static constexpr TreeIdNames kIdNames{"class_treeids", "class_nodeids", "class_ids", "class_weights",
+                                          "class_weights_as_tensor"};
+    static int64_t classes(const NodeContext& c) {
+        return static_cast<int64_t>(
+            std::max(c.attr_ints("classlabels_int64s").size(), c.attr_strings("classlabels_strings").size()));
+    }
     // Two classes of which only one ever gets weight: its score decides. Weights that are all positive are
     // probabilities, otherwise the score is a margin around 0.
     static TreeVote vote_of(const NodeContext&, const Forest& forest, size_t classes) {

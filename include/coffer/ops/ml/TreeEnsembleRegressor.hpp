@@ -70,11 +70,9 @@ struct TreeEnsembleRegressor : TreeFast<TreeEnsembleRegressor> {
     }
 
     static Status build(const NodeContext& c, const TreeAllocator& memory, int64_t width, Forest* forest) {
-        return build_id_forest(
-            c, memory,
-            {"target_treeids", "target_nodeids", "target_ids", "target_weights", "target_weights_as_tensor"},
-            c.attr_i("n_targets"), width, forest);
+        return build_id_forest(c, memory, kIdNames, c.attr_i("n_targets"), width, forest);
     }
+    static bool fits_fast(const PlanContext& c) { return id_lists_fit_fast(c, kIdNames); }
     static bool aggregate(const NodeContext& c, TreeAggregate* how) {
         constexpr std::string_view names[] = {"AVERAGE", "SUM", "MIN", "MAX"};
         for (size_t i = 0; i < std::size(names); ++i) {
@@ -94,6 +92,10 @@ struct TreeEnsembleRegressor : TreeFast<TreeEnsembleRegressor> {
         for (size_t k = 0; k < base.size(); ++k) setup->base.push_back(base[k]);
         return true;
     }
+
+ private:
+    static constexpr TreeIdNames kIdNames{"target_treeids", "target_nodeids", "target_ids", "target_weights",
+                                          "target_weights_as_tensor"};
 };
 
 }  // namespace coffer::ops::ml
