@@ -4,11 +4,13 @@ arch LIST     LIST has one line per object: "<instruction set or -> <path>". No 
               an object built for one instruction set and by any object built with other flags: the linker
               keeps one of them, and the wrong one crashes on an older CPU.
 exports LIB FILE   What LIB exports must be exactly the lines of FILE.
+size LIB BYTES     A stripped copy of LIB may be BYTES large.
 """
 import collections
 import os
 import subprocess
 import sys
+import tempfile
 
 
 def nm(*arguments):
@@ -49,8 +51,17 @@ def check_exports(library, expected_file):
     return exported == expected and exported
 
 
+def check_size(library, limit):
+    with tempfile.TemporaryDirectory() as folder:
+        stripped = os.path.join(folder, "library")
+        subprocess.run([os.environ.get("STRIP", "strip"), "-o", stripped, library], check=True)
+        size = os.path.getsize(stripped)
+    print(f"{size} bytes stripped, {limit} allowed")
+    return 0 < size <= int(limit)
+
+
 def main():
-    checks = {"arch": check_arch, "exports": check_exports}
+    checks = {"arch": check_arch, "exports": check_exports, "size": check_size}
     return 0 if checks[sys.argv[1]](*sys.argv[2:]) else 1
 
 

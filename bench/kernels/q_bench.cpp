@@ -29,7 +29,7 @@ class Planned final : public ops::PlanContext {
         input_layouts_ = layouts_;
         output_layouts_ = {&out_layout_, 1};
         arch_ = kernels::chosen();
-        table_ = kernels::find(arch_, op.shard, op.index);
+        table_ = kernels::OpKernels(arch_, op.shard, op.index);
         for (const ops::Variant& v : op.variants) {
             if (!v.accepts(*this)) continue;
             ok_ = v.plan(*this).ok();
@@ -88,7 +88,7 @@ class Planned final : public ops::PlanContext {
     ops::Layout out_layout_ = ops::Layout::kPlain;
     std::vector<void*> workspaces_;
     std::vector<Step> steps_;
-    const kernels::KernelFn* table_ = nullptr;
+    kernels::OpKernels table_;
     bool ok_ = false;
 };
 

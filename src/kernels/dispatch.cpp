@@ -1,6 +1,7 @@
 #include "coffer/kernels/dispatch.hpp"
 
 #include <array>
+#include <cassert>
 #include <cstring>
 
 #include "coffer/base/os.hpp"
@@ -9,13 +10,13 @@
 namespace coffer::kernels {
 
 // Tables of the arch objects: kTable_<row>_<shard>, see arch/arch.cpp.
-#define COFFER_ARCH_ROW(Struct, name)              \
-    extern const KernelFn* const kTable_##name##_0[]; \
-    extern const KernelFn* const kTable_##name##_1[]; \
-    extern const KernelFn* const kTable_##name##_2[]; \
-    extern const KernelFn* const kTable_##name##_3[]; \
-    extern const KernelFn* const kTable_##name##_4[]; \
-    extern const KernelFn* const kTable_##name##_5[];
+#define COFFER_ARCH_ROW(Struct, name, upon)      \
+    extern const KernelList kTable_##name##_0[]; \
+    extern const KernelList kTable_##name##_1[]; \
+    extern const KernelList kTable_##name##_2[]; \
+    extern const KernelList kTable_##name##_3[]; \
+    extern const KernelList kTable_##name##_4[]; \
+    extern const KernelList kTable_##name##_5[];
 #include "arch_rows.inc"
 #undef COFFER_ARCH_ROW
 static_assert(COFFER_OP_SHARDS == 6, "one extern line per shard above");
@@ -25,7 +26,8 @@ namespace {
 struct Row {
     ArchId id;
     const char* name;
-    std::array<const KernelFn* const*, COFFER_OP_SHARDS> tables;
+    bool upon;  // builds upon the row before
+    std::array<const KernelList*, COFFER_OP_SHARDS> tables;
 };
 
 constexpr ArchId id_of(std::string_view name) {
@@ -37,9 +39,12 @@ constexpr ArchId id_of(std::string_view name) {
 }
 
 constexpr Row kRows[] = {
-#define COFFER_ARCH_ROW(Struct, name)                                                                       \
-    {id_of(#name), #name, {kTable_##name##_0, kTable_##name##_1, kTable_##name##_2, kTable_##name##_3, \
-                           kTable_##name##_4, kTable_##name##_5}},
+#define COFFER_ARCH_ROW(Struct, name, upon)                                                          \
+    {id_of(#name),                                                                                   \
+     #name,                                                                                          \
+     upon,                                                                                           \
+     {kTable_##name##_0, kTable_##name##_1, kTable_##name##_2, kTable_##name##_3, kTable_##name##_4, \
+      kTable_##name##_5}},
 #include "arch_rows.inc"
 #undef COFFER_ARCH_ROW
 };
@@ -79,13 +84,31 @@ const char* arch_name(ArchId id) {
     }
     return "unknown";
 }
-std::span<const ArchId> available() { return {choice().available.data(), choice().count}; }
-ArchId chosen() { return choice().best; }
-bool forced_ok() { return choice().forced_ok; }
+std::span<const ArchId> available() {
+    return {choice().available.data(), choice().count};
+}
+ArchId chosen() {
+    return choice().best;
+}
+bool forced_ok() {
+    return choice().forced_ok;
+}
 
-const KernelFn* find(ArchId id, uint16_t shard, uint16_t index) {
-    for (const Row& row : kRows) {
-        if (row.id == id) return row.tables[shard][index];
+OpKernels::OpKernels(ArchId id, uint16_t shard, uint16_t index) {
+    size_t row = 0;
+    while (row < std::size(kRows) && kRows[row].id != id) ++row;
+    if (row == std::size(kRows)) return;
+    for (;; --row) {
+        assert(count_ < std::size(lists_));
+        const KernelList& list = kRows[row].tables[shard][index];
+        if (list.count != 0) lists_[count_++] = list;
+        if (!kRows[row].upon || row == 0) return;
+    }
+}
+
+KernelFn OpKernels::operator[](size_t slot) const {
+    for (const KernelList& list : lists_) {
+        if (slot < list.count && list.slots[slot]) return list.slots[slot];
     }
     return nullptr;
 }

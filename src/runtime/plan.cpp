@@ -14,7 +14,7 @@ namespace coffer::runtime {
 
 // A control flow node whose branches all give tensors of one known type: If.
 class BranchStep {
-   public:
+ public:
     BranchStep(GraphRunner* graphs, const graph::Node& node, std::span<const ops::Type> inputs,
                std::span<const ops::Type> outputs)
         : graphs_(graphs),
@@ -36,14 +36,16 @@ class BranchStep {
         return graphs_->run_graph_into(condition ? then_ : else_, captures_, outputs_);
     }
 
-   private:
+ private:
     GraphRunner* graphs_;
     uint32_t then_, else_;
     std::vector<TensorView> types_, outputs_;
     std::vector<Value> captures_;
 };
 
-Status run_branch(BranchStep& step, void* const* operands) { return step.run(operands); }
+Status run_branch(BranchStep& step, void* const* operands) {
+    return step.run(operands);
+}
 
 Plan::Plan() = default;
 Plan::~Plan() = default;
@@ -111,12 +113,12 @@ struct Phys {
 
 struct PendingStep {
     Step step;
-    std::vector<uint32_t> phys;          // per operand; kNone: `pointers` has it
+    std::vector<uint32_t> phys;  // per operand; kNone: `pointers` has it
     std::vector<const void*> pointers;
 };
 
 class Planner {
-   public:
+ public:
     explicit Planner(const PlanRequest& request)
         : r_(request), g_(request.model->graphs[request.graph]), plan_(std::make_unique<Plan>()) {
         plain_.assign(g_.values.size(), kNone);
@@ -143,7 +145,7 @@ class Planner {
         return std::move(plan_);
     }
 
-   private:
+ private:
     friend class NodePlan;
 
     const ops::Type& type(graph::ValueId id) const { return r_.analysis->values[id].type; }
@@ -255,7 +257,8 @@ class Planner {
         const std::array ins = {from};
         const std::array outs = {made};
         const size_t before = steps_.size();
-        COFFER_TRY(emit_plain(*op, *plan_->layout_nodes.back(), forward ? plain : last, forward ? last : plain, ins, outs));
+        COFFER_TRY(
+            emit_plain(*op, *plan_->layout_nodes.back(), forward ? plain : last, forward ? last : plain, ins, outs));
         for (size_t i = before; i < steps_.size(); ++i) steps_[i].step.variant = "layout";
         return {};
     }
@@ -283,7 +286,8 @@ class Planner {
     Status emit_plain(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
                       std::span<const ops::Type> out, std::span<const uint32_t> ins, std::span<const uint32_t> outs);
     Status emit_reference(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
-                          std::span<const ops::Type> out, std::span<const uint32_t> ins, std::span<const uint32_t> outs);
+                          std::span<const ops::Type> out, std::span<const uint32_t> ins,
+                          std::span<const uint32_t> outs);
     void share_input(const ops::Op& op, const graph::Node& node, uint32_t n, std::span<const ops::Type> in,
                      std::span<const ops::Type> out, std::span<const uint32_t> ins, std::span<const uint32_t> outs);
     Status finish();
@@ -311,11 +315,11 @@ class Planner {
 
 // PlanContext of one node under one choice of layouts.
 class NodePlan final : public ops::PlanContext {
-   public:
+ public:
     NodePlan(Planner& planner, const ops::Op& op, const graph::Node& node, std::span<const uint32_t> ins,
              std::span<const uint32_t> outs)
         : PlanContext(*op.facts, node), planner_(planner), ins_(ins), outs_(outs) {
-        kernels_ = kernels::find(planner.r_.arch, op.shard, op.index);
+        kernels_ = kernels::OpKernels(planner.r_.arch, op.shard, op.index);
         arch_ = planner.r_.arch;
     }
 
@@ -328,8 +332,8 @@ class NodePlan final : public ops::PlanContext {
         return view;
     }
     bool is_constant(size_t i) const override { return known(i) != nullptr; }
-    kernels::KernelFn kernel(size_t slot) const override { return kernels_ ? kernels_[slot] : nullptr; }
-    bool has_kernels() const { return kernels_ != nullptr; }
+    kernels::KernelFn kernel(size_t slot) const override { return kernels_[slot]; }
+    bool has_kernels() const { return static_cast<bool>(kernels_); }
 
     void* allocate_params(size_t size, size_t alignment) override {
         auto block = std::make_unique<std::byte[]>(size + alignment);
@@ -376,7 +380,7 @@ class NodePlan final : public ops::PlanContext {
 
     std::vector<PendingStep> steps;
 
-   private:
+ private:
     // The input without its bytes.
     const TensorView* known(size_t i) const {
         if (!has_input(i) || i >= ins_.size()) return nullptr;
@@ -396,7 +400,7 @@ class NodePlan final : public ops::PlanContext {
     }
 
     Planner& planner_;
-    const kernels::KernelFn* kernels_;
+    kernels::OpKernels kernels_;
     std::span<const uint32_t> ins_, outs_;
     std::vector<uint32_t> workspaces_;
 };
@@ -478,7 +482,8 @@ void Planner::share_input(const ops::Op& op, const graph::Node& node, uint32_t n
                           std::span<const ops::Type> out, std::span<const uint32_t> ins,
                           std::span<const uint32_t> outs) {
     const int i = op.facts->inplace_input;
-    if (i < 0 || static_cast<size_t>(i) >= ins.size() || ins[static_cast<size_t>(i)] == kNone || outs[0] == kNone) return;
+    if (i < 0 || static_cast<size_t>(i) >= ins.size() || ins[static_cast<size_t>(i)] == kNone || outs[0] == kNone)
+        return;
     const auto at = static_cast<size_t>(i);
     if (!(in[at].shape == out[0].shape) || nbytes(in[at]) != nbytes(out[0])) return;
     if (last_use_[root_value_[node.inputs[at]]] != n) return;
@@ -487,7 +492,8 @@ void Planner::share_input(const ops::Op& op, const graph::Node& node, uint32_t n
     Phys& target = phys_[outs[0]];
     if (target.home != Phys::kArena) return;
     for (size_t k = 0; k < ins.size(); ++k) {
-        if (k != at && ins[k] != kNone && root(ins[k]) == source && (ins[k] != ins[at] || !(in[k].shape == in[at].shape))) {
+        if (k != at && ins[k] != kNone && root(ins[k]) == source &&
+            (ins[k] != ins[at] || !(in[k].shape == in[at].shape))) {
             return;
         }
     }
@@ -542,7 +548,8 @@ Status Planner::plan_with_layouts(uint32_t n, const ops::Op& op) {
     for (graph::ValueId id : node.outputs) out.push_back(id == graph::kAbsent ? ops::Type{} : type(id));
 
     std::vector<bool> constant;
-    for (graph::ValueId id : node.inputs) constant.push_back(id != graph::kAbsent && r_.analysis->values[id].known.valid());
+    for (graph::ValueId id : node.inputs)
+        constant.push_back(id != graph::kAbsent && r_.analysis->values[id].known.valid());
     for (const LayoutChoice& choice : layout_choices(*op.facts, in, out, has_last, constant)) {
         std::vector<ops::Type> types = in;
         for (size_t i = 0; i < types.size(); ++i) types[i].shape = choice.shapes[i];
@@ -599,8 +606,8 @@ Status Planner::finish() {
     }
     plan_->arena_bytes = plan_memory(buffers);
     if (plan_->arena_bytes > r_.max_arena_bytes) {
-        return error(Code::kLimit, Detail::kLimit, "this run needs ", plan_->arena_bytes, " bytes of activations, the cap is ",
-                     r_.max_arena_bytes);
+        return error(Code::kLimit, Detail::kLimit, "this run needs ", plan_->arena_bytes,
+                     " bytes of activations, the cap is ", r_.max_arena_bytes);
     }
     if (plan_->arena_bytes > 0) {
         COFFER_TRY_ASSIGN(plan_->arena, Arena::allocate(plan_->arena_bytes, r_.allocator));
@@ -629,6 +636,8 @@ Status Planner::finish() {
 
 }  // namespace
 
-Result<std::unique_ptr<Plan>> make_plan(const PlanRequest& request) { return Planner(request).run(); }
+Result<std::unique_ptr<Plan>> make_plan(const PlanRequest& request) {
+    return Planner(request).run();
+}
 
 }  // namespace coffer::runtime

@@ -131,7 +131,7 @@ class NodeRunner {
         c.input_layouts_ = p->in;
         c.output_layouts_ = p->out;
         c.arch_ = arch;
-        c.table = kernels::find(arch, op_->shard, op_->index);
+        c.table = kernels::OpKernels(arch, op_->shard, op_->index);
         c.constants = known_;
         const ops::Variant& v = op_->variants[index];
         if (!c.table || !v.accepts(c)) return std::unique_ptr<Planned>();
@@ -218,7 +218,7 @@ class NodeRunner {
                   double) override {
             steps.push_back({fn, params, {operands.begin(), operands.end()}, units});
         }
-        const kernels::KernelFn* table = nullptr;
+        kernels::OpKernels table;
         std::span<const TensorView* const> constants;
         std::vector<std::unique_ptr<std::max_align_t[]>> storage;
         std::vector<Tensor> workspaces, packings;

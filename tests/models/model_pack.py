@@ -74,6 +74,9 @@ class ModelPack:
         for private, public, flags in ((self.identity, self.recipient, []), (self.signing, self.trusted, ["--signing"])):
             self.call("key", "new", "--out", private, *flags)
             public.write_text(self.call("key", "pub", private))
+        forced, arch = os.environ.get("COFFER_FORCE_ARCH"), json.loads(self.call("version", "--json"))["arch"]
+        if forced and arch != forced:
+            sys.exit(f"COFFER_FORCE_ARCH is {forced}, but {arch} runs")
 
     def __enter__(self):
         return self

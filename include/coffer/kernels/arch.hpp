@@ -16,6 +16,12 @@ namespace coffer::kernels {
 // reference to get the error in words. Units never depend on the number of threads.
 using KernelFn = bool (*)(const void* params, void* const* operands, size_t begin, size_t end);
 
+// The kernels of one op on one row, by slot; nullptr where the row has none of its own.
+struct KernelList {
+    const KernelFn* slots = nullptr;
+    size_t count = 0;
+};
+
 // Instruction sets in the order of preference; the numbers index tables.
 enum class ArchId : uint8_t { kBaseline = 0, kAvx2, kAvx512, kAvx512Vnni, kAmx, kNeonDotprod, kCount };
 

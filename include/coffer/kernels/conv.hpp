@@ -102,11 +102,29 @@ struct ConvBlock {
                     }
                     continue;
                 }
-                for (ptrdiff_t k = 0; k < floats; ++k) {
-                    dst[k] = inside && at + k >= 0 && at + k < row_floats ? row[at + k] : 0.0f;
-                }
+                copy_clipped(dst, inside ? row : kZeros, inside ? at : row_floats, floats, row_floats);
             }
         }
+    }
+
+    // dst[k] = row[at + k], 0 where that is outside the row.
+    static void copy_clipped(float* dst, const float* row, ptrdiff_t at, ptrdiff_t floats, ptrdiff_t row_floats) {
+        const ptrdiff_t begin = at >= 0 ? 0 : -at < floats ? -at : floats;
+        const ptrdiff_t left = row_floats - at, end = left >= floats ? floats : left > begin ? left : begin;
+#if defined(__AVX512F__)
+        if constexpr (Arch::avx512) {
+            for (ptrdiff_t k = 0; k < floats; k += 16) {
+                const auto below = [&](ptrdiff_t n) { return n <= k ? 0 : first_lanes(static_cast<size_t>(n - k)); };
+                const auto lanes = static_cast<__mmask16>(below(end) & ~below(begin));
+                const __m512 values = _mm512_maskz_loadu_ps(lanes, row + at + k);
+                _mm512_mask_storeu_ps(dst + k, static_cast<__mmask16>(below(floats)), values);
+            }
+            return;
+        }
+#endif
+        for (ptrdiff_t k = 0; k < begin; ++k) dst[k] = 0.0f;
+        for (ptrdiff_t k = begin; k < end; ++k) dst[k] = row[at + k];
+        for (ptrdiff_t k = end; k < floats; ++k) dst[k] = 0.0f;
     }
 
     void point_single(size_t tap, size_t slot, size_t first) {
@@ -144,9 +162,7 @@ struct ConvBlock {
                 continue;
             }
             float* copy = border + (slot * kMaxBlockRows + i) * floats;
-            for (ptrdiff_t k = 0; k < floats; ++k) {
-                copy[k] = at + k >= 0 && at + k < row_floats ? row[at + k] : 0.0f;
-            }
+            copy_clipped(copy, row, at, floats, row_floats);
             *out = copy;
         }
     }

@@ -35,12 +35,11 @@ inline constexpr size_t kSliceTaps = 16;      // row pointers a slice keeps for 
 inline constexpr size_t kJoinedFloats = 128;  // floats a slice copies for each pixel at the border
 
 // Transposed convolution, second half: gathers the products (input pixel, tap, output channel) into pixels.
-// Operands: products, output, bias or null, residual or null. Units: output rows.
+// Operands: products, output, bias or null. Units: output rows.
 struct ConvTransposeParams {
     ConvAxis axes[3];
     size_t batch = 0, outputs = 0;
     size_t pixel_stride = 0, tap_stride = 0, output_stride = 1;  // in the products, in floats
-    EpilogueParams epilogue = {};
 };
 
 }  // namespace coffer::kernels

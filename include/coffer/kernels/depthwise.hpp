@@ -45,65 +45,43 @@ struct DepthwiseRow {
           h(p.axes[1], h0) {}
 
     // Output columns [column, column + kColumns) of kVectors vectors of channels; `kw` holds for all columns.
-    template <int kColumns, int kVectors>
+    // kRagged: the last, partial vector of channels.
+    template <int kColumns, int kVectors, bool kRagged = false>
     void tile(ptrdiff_t column, size_t vector, TapRange kw) const {
         const ConvAxis &ad = p.axes[0], &ah = p.axes[1], &aw = p.axes[2];
         const auto channels = static_cast<ptrdiff_t>(p.channels);
-        const size_t taps = p.panels.depth;
+        const size_t taps = p.panels.depth, channel = vector * W;
+        const size_t count = kRagged ? p.channels - channel : kVectors * W;
         const ptrdiff_t w0 = column * aw.stride - aw.pad, step = aw.stride * channels;
         V sum[kColumns][kVectors];
-        for (int c = 0; c < kColumns; ++c) {
-            for (int v = 0; v < kVectors; ++v) sum[c][v] = V(0.0f);
+        COFFER_UNROLL for (int c = 0; c < kColumns; ++c) {
+            COFFER_UNROLL for (int v = 0; v < kVectors; ++v) sum[c][v] = V(0.0f);
         }
         for (ptrdiff_t kd = d.begin; kd < d.end; ++kd) {
             for (ptrdiff_t kh = h.begin; kh < h.end; ++kh) {
                 const ptrdiff_t row = (d0 + kd * ad.dilation) * ah.in + h0 + kh * ah.dilation;
-                const float* x = image + (row * aw.in + w0 + kw.begin * aw.dilation) * channels + vector * W;
+                const float* x = image + (row * aw.in + w0 + kw.begin * aw.dilation) * channels + channel;
                 const float* w = weights + (vector * taps + (kd * ah.kernel + kh) * aw.kernel + kw.begin) * W;
                 for (ptrdiff_t k = kw.begin; k < kw.end; ++k, x += aw.dilation * channels, w += W) {
-                    for (int v = 0; v < kVectors; ++v) {
+                    COFFER_UNROLL for (int v = 0; v < kVectors; ++v) {
                         const V weight = V::load_unaligned(w + v * taps * W);
-                        for (int c = 0; c < kColumns; ++c) {
-                            sum[c][v] =
-                                multiply_add<Arch>(V::load_unaligned(x + c * step + v * W), weight, sum[c][v]);
+                        COFFER_UNROLL for (int c = 0; c < kColumns; ++c) {
+                            const float* at = x + c * step + v * W;
+                            const V value = kRagged ? load_partial<Arch>(at, count) : V::load_unaligned(at);
+                            sum[c][v] = fma(value, weight, sum[c][v]);
                         }
                     }
                 }
             }
         }
-        const size_t channel = vector * W;
-        epilogue.template finish<kColumns, kVectors>(sum, static_cast<size_t>(column), channel);
-        for (int c = 0; c < kColumns; ++c) {
-            for (int v = 0; v < kVectors; ++v) {
-                sum[c][v].store_unaligned(dst + (column + c) * channels + channel + v * W);
-            }
-        }
+        epilogue.store(sum,
+                       {dst + column * channels + channel, p.channels, static_cast<size_t>(column), channel, count});
     }
 
     template <int kColumns>
     void channels_of(ptrdiff_t column, size_t vectors, TapRange kw) const {
         for (size_t v = 0; v < vectors; ++v) tile<kColumns, 1>(column, v, kw);
-    }
-
-    // One column of the last, partial vector of channels.
-    void ragged(ptrdiff_t column, size_t vector, TapRange kw) const {
-        const ConvAxis &ad = p.axes[0], &ah = p.axes[1], &aw = p.axes[2];
-        const size_t channel = vector * W, count = p.channels - channel;
-        const ptrdiff_t w0 = column * aw.stride - aw.pad;
-        V sum(0.0f);
-        for (ptrdiff_t kd = d.begin; kd < d.end; ++kd) {
-            for (ptrdiff_t kh = h.begin; kh < h.end; ++kh) {
-                const ptrdiff_t row = (d0 + kd * ad.dilation) * ah.in + h0 + kh * ah.dilation;
-                for (ptrdiff_t k = kw.begin; k < kw.end; ++k) {
-                    const ptrdiff_t pixel = row * aw.in + w0 + k * aw.dilation;
-                    const float* x = image + pixel * static_cast<ptrdiff_t>(p.channels) + channel;
-                    const float* w = weights + (vector * p.panels.depth + (kd * ah.kernel + kh) * aw.kernel + k) * W;
-                    sum = multiply_add<Arch>(load_partial<Arch>(x, count), V::load_unaligned(w), sum);
-                }
-            }
-        }
-        sum = epilogue.finish_partial(sum, static_cast<size_t>(column), channel, count);
-        store_partial<Arch>(dst + column * static_cast<ptrdiff_t>(p.channels) + channel, sum, count);
+        if (vectors * W < p.channels) tile<kColumns, 1, true>(column, vectors, kw);
     }
 
     void run() const {
@@ -123,6 +101,7 @@ struct DepthwiseRow {
             size_t v = 0;
             for (; v + 4 <= vectors; v += 4) tile<1, 4>(column, v, kw);
             for (; v < vectors; ++v) tile<1, 1>(column, v, kw);
+            if (vectors * W < p.channels) tile<1, 1, true>(column, vectors, kw);
         }
         if (inner < inner_end) {
             const TapRange kw(a, inner * a.stride - a.pad);  // all of them
@@ -132,11 +111,6 @@ struct DepthwiseRow {
             if (column + 4 <= inner_end) channels_of<4>(column, vectors, kw), column += 4;
             if (column + 2 <= inner_end) channels_of<2>(column, vectors, kw), column += 2;
             if (column < inner_end) channels_of<1>(column, vectors, kw);
-        }
-        if (vectors * W < p.channels) {
-            for (ptrdiff_t column = 0; column < a.out; ++column) {
-                ragged(column, vectors, TapRange(a, column * a.stride - a.pad));
-            }
         }
         epilogue.activate(dst, p.channels, static_cast<size_t>(a.out), p.channels);
     }
@@ -163,58 +137,72 @@ bool depthwise_f32(const void* params, void* const* operands, size_t begin, size
     return true;
 }
 
-// Input index that reaches output `out` through kernel position `tap`, or -1.
-static inline ptrdiff_t transposed_source(const ConvAxis& a, ptrdiff_t out, ptrdiff_t tap) {
-    const ptrdiff_t at = out + a.pad - tap * a.dilation;
-    return at < 0 || at % a.stride != 0 || at / a.stride >= a.in ? -1 : at / a.stride;
+// Transposed convolution gathers its products: output positions `first`, `first + stride`, ... below `end` of one
+// axis are reached through kernel position `tap`, the first of them from input `source`.
+struct TransposedRange {
+    ptrdiff_t first, end, source;
+    [[gnu::always_inline]] TransposedRange(const ConvAxis& a, ptrdiff_t tap) {
+        const ptrdiff_t shift = tap * a.dilation - a.pad;  // output = source * stride + shift
+        source = shift >= 0 ? 0 : (-shift + a.stride - 1) / a.stride;
+        first = source * a.stride + shift;
+        const ptrdiff_t beyond = (a.in - 1) * a.stride + shift + 1;
+        end = beyond < a.out ? beyond : a.out;
+    }
+    // The input that reaches `out`, or -1.
+    [[gnu::always_inline]] ptrdiff_t source_of(ptrdiff_t out, ptrdiff_t stride) const {
+        return out < first || out >= end || (out - first) % stride != 0 ? -1 : source + (out - first) / stride;
+    }
+};
+
+// dst[i * dst_step + c] += src[i * src_step + c * src_stride] for `count` pixels of `outputs` channels.
+template <class Arch>
+void add_pixels(float* dst, size_t dst_step, const float* src, size_t src_step, size_t src_stride, size_t count,
+                size_t outputs) {
+    using V = Batch<Arch, float>;
+    if (src_stride == 1) {
+        for (size_t i = 0; i < count; ++i, dst += dst_step, src += src_step) {
+            for (size_t c = 0; c < outputs; c += V::size) {
+                const V sum = load_partial<Arch>(dst + c, outputs - c) + load_partial<Arch>(src + c, outputs - c);
+                store_partial<Arch>(dst + c, sum, outputs - c);
+            }
+        }
+        return;
+    }
+    for (size_t c = 0; c < outputs; ++c) {  // few of them: see ConvTranspose::plan
+        for (size_t i = 0; i < count; ++i) dst[i * dst_step + c] += src[i * src_step + c * src_stride];
+    }
 }
 
 template <class Arch>
 bool conv_gather_f32(const void* params, void* const* operands, size_t begin, size_t end) {
-    using V = Batch<Arch, float>;
     const auto& p = *static_cast<const ConvTransposeParams*>(params);
-    const auto* products = static_cast<const float*>(operands[0]);
-    const auto *bias = static_cast<const float*>(operands[2]), *residual = static_cast<const float*>(operands[3]);
+    const auto *products = static_cast<const float*>(operands[0]), *bias = static_cast<const float*>(operands[2]);
     const ConvAxis &d = p.axes[0], &h = p.axes[1], &w = p.axes[2];
-    const size_t row_floats = static_cast<size_t>(w.out) * p.outputs;
+    const auto columns = static_cast<size_t>(w.out);
     for (size_t unit = begin; unit < end; ++unit) {
         const auto row = static_cast<ptrdiff_t>(unit);
         const ptrdiff_t oh = row % h.out, od = row / h.out % d.out, n = row / h.out / d.out;
-        auto* dst = static_cast<float*>(operands[1]) + unit * row_floats;
-        const Epilogue<Arch> epilogue(p.epilogue, bias, residual ? residual + unit * row_floats : nullptr);
-        for (size_t i = 0; i < row_floats; ++i) dst[i] = 0;
+        float* dst = static_cast<float*>(operands[1]) + unit * columns * p.outputs;
+        for (size_t i = 0; i < columns; ++i) {
+            for (size_t c = 0; c < p.outputs; ++c) dst[i * p.outputs + c] = bias ? bias[c] : 0.0f;
+        }
         for (ptrdiff_t kd = 0; kd < d.kernel; ++kd) {
-            const ptrdiff_t id = transposed_source(d, od, kd);
+            const ptrdiff_t id = TransposedRange(d, kd).source_of(od, d.stride);
             for (ptrdiff_t kh = 0; id >= 0 && kh < h.kernel; ++kh) {
-                const ptrdiff_t ih = transposed_source(h, oh, kh);
+                const ptrdiff_t ih = TransposedRange(h, kh).source_of(oh, h.stride);
                 for (ptrdiff_t kw = 0; ih >= 0 && kw < w.kernel; ++kw) {
+                    const TransposedRange range(w, kw);
+                    if (range.first >= range.end) continue;
+                    const auto count = static_cast<size_t>((range.end - range.first + w.stride - 1) / w.stride);
                     const auto tap = static_cast<size_t>((kd * h.kernel + kh) * w.kernel + kw);
-                    for (ptrdiff_t ow = 0; ow < w.out; ++ow) {
-                        const ptrdiff_t iw = transposed_source(w, ow, kw);
-                        if (iw < 0) continue;
-                        const auto pixel = static_cast<size_t>(((n * d.in + id) * h.in + ih) * w.in + iw);
-                        const float* src = products + pixel * p.pixel_stride + tap * p.tap_stride;
-                        float* sum = dst + static_cast<size_t>(ow) * p.outputs;
-                        size_t c = 0;
-                        if (p.output_stride == 1) {
-                            for (; c + V::size <= p.outputs; c += V::size) {
-                                (V::load_unaligned(sum + c) + V::load_unaligned(src + c)).store_unaligned(sum + c);
-                            }
-                        }
-                        for (; c < p.outputs; ++c) sum[c] += src[c * p.output_stride];
-                    }
+                    const auto pixel = static_cast<size_t>(((n * d.in + id) * h.in + ih) * w.in + range.source);
+                    add_pixels<Arch>(dst + static_cast<size_t>(range.first) * p.outputs,
+                                     static_cast<size_t>(w.stride) * p.outputs,
+                                     products + pixel * p.pixel_stride + tap * p.tap_stride, p.pixel_stride,
+                                     p.output_stride, count, p.outputs);
                 }
             }
         }
-        for (size_t column = 0; column < static_cast<size_t>(w.out); ++column) {
-            float* at = dst + column * p.outputs;
-            for (size_t c = 0; c < p.outputs; c += V::size) {
-                const size_t count = p.outputs - c;
-                store_partial<Arch>(
-                    at + c, epilogue.finish_partial(load_partial<Arch>(at + c, count), column, c, count), count);
-            }
-        }
-        epilogue.activate(dst, p.outputs, static_cast<size_t>(w.out), p.outputs);
     }
     return true;
 }

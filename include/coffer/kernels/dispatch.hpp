@@ -15,7 +15,19 @@ std::span<const ArchId> available();
 ArchId chosen();
 // False when COFFER_FORCE_ARCH names something that is not available; then chosen() is the best.
 bool forced_ok();
-// Kernels of an op (its place in the op table); nullptr when it has none.
-const KernelFn* find(ArchId id, uint16_t shard, uint16_t index);
+// Kernels of an op, named by its place in the op table, on one row: found once while planning.
+class OpKernels {
+ public:
+    OpKernels() = default;
+    OpKernels(ArchId id, uint16_t shard, uint16_t index);
+    // nullptr when neither the row nor those it builds upon have such a kernel.
+    KernelFn operator[](size_t slot) const;
+    // False when the op has no kernels at all.
+    explicit operator bool() const { return count_ != 0; }
+
+ private:
+    KernelList lists_[3];  // the row, then those it builds upon
+    size_t count_ = 0;
+};
 
 }  // namespace coffer::kernels

@@ -6,28 +6,30 @@
 
 namespace coffer::kernels {
 
-// a * b + c in one rounding where the row has it: xsimd 8.1 has no fma for AVX-512 and splits it in two.
-template <class Arch>
-[[gnu::always_inline]] static inline Batch<Arch, float> multiply_add(Batch<Arch, float> a, Batch<Arch, float> b,
-                                                                     Batch<Arch, float> c) {
+// The first `count` (1 .. width; more counts as width) elements; the others read as zero and are not touched in
+// memory.
 #if defined(__AVX512F__)
-    if constexpr (Arch::avx512) return _mm512_fmadd_ps(a, b, c);
-#endif
-    return fma(a, b, c);
+static inline __mmask16 first_lanes(size_t count) {
+    return static_cast<__mmask16>(count >= 16 ? 0xffff : (1u << count) - 1);
 }
-
-// The first `count` (1 .. width) elements; the others read as zero and are not touched in memory.
+#endif
 template <class Arch>
-static inline Batch<Arch, float> load_partial(const float* src, size_t count) {
+inline Batch<Arch, float> load_partial(const float* src, size_t count) {
     using V = Batch<Arch, float>;
+#if defined(__AVX512F__)
+    if constexpr (Arch::avx512) return _mm512_maskz_loadu_ps(first_lanes(count), src);
+#endif
     if (count >= V::size) return V::load_unaligned(src);
     alignas(64) float padded[V::size] = {};
     for (size_t i = 0; i < count; ++i) padded[i] = src[i];
     return V::load_aligned(padded);
 }
 template <class Arch>
-static inline void store_partial(float* dst, Batch<Arch, float> value, size_t count) {
+inline void store_partial(float* dst, Batch<Arch, float> value, size_t count) {
     using V = Batch<Arch, float>;
+#if defined(__AVX512F__)
+    if constexpr (Arch::avx512) return _mm512_mask_storeu_ps(dst, first_lanes(count), value);
+#endif
     if (count >= V::size) return value.store_unaligned(dst);
     alignas(64) float padded[V::size];
     value.store_aligned(padded);
@@ -35,7 +37,7 @@ static inline void store_partial(float* dst, Batch<Arch, float> value, size_t co
 }
 
 template <class Arch, Act kind>
-static void activate_rows_as(Activation act, float* dst, size_t ld, size_t rows, size_t columns) {
+void activate_rows_as(Activation act, float* dst, size_t ld, size_t rows, size_t columns) {
     using V = Batch<Arch, float>;
     const V alpha(act.alpha), beta(act.beta);
     for (size_t r = 0; r < rows; ++r, dst += ld) {
@@ -52,7 +54,7 @@ static void activate_rows_as(Activation act, float* dst, size_t ld, size_t rows,
 
 // In place on a block that was just written, so it is still in the first-level cache.
 template <class Arch>
-static void activate_rows(Activation act, float* dst, size_t ld, size_t rows, size_t columns) {
+void activate_rows(Activation act, float* dst, size_t ld, size_t rows, size_t columns) {
     switch (act.kind) {
         case Act::kNone: return;
         case Act::kRelu: return activate_rows_as<Arch, Act::kRelu>(act, dst, ld, rows, columns);
@@ -79,50 +81,69 @@ struct Epilogue {
     const float* residual = nullptr;
     EpilogueParams params;
     V low, high;
+    bool simple;  // nothing but bias and clamp
 
     Epilogue(const EpilogueParams& p, const float* b, const float* r) : bias(b), residual(r), params(p) {
         const float infinity = __builtin_inff();
         const bool clip = p.act.kind == Act::kClip, relu = p.act.kind == Act::kRelu;
         low = V(clip ? p.act.alpha : relu ? 0.0f : -infinity);
         high = V(clip ? p.act.beta : infinity);
+        simple = p.alpha == 1.0f && p.beta == 1.0f && !residual;
     }
 
     bool clamps() const { return params.act.kind == Act::kRelu || params.act.kind == Act::kClip; }
 
-    // A register tile of whole vectors whose first row and column are given.
+    // Where a register tile goes: `c` is its first element, which is (row, column) of the block; `columns` are real.
+    struct Target {
+        float* c;
+        size_t ld, row, column, columns;
+        bool first = true, last = true;  // C holds no sums yet; no more will come
+    };
+
+    // Ends a tile and stores it. What is rare goes through memory, so that the code of each tile stays small.
     template <int kRows, int kVectors>
-    void finish(V (&sum)[kRows][kVectors], size_t row, size_t column) const {
-        if (params.alpha != 1.0f) {
-            const V alpha(params.alpha);
-            for (int r = 0; r < kRows; ++r) {
-                for (int v = 0; v < kVectors; ++v) sum[r][v] *= alpha;
-            }
-        }
-        if (bias) {
-            const V beta(params.beta);
-            for (int v = 0; v < kVectors; ++v) {
-                const V b = V::load_unaligned(bias + column + v * V::size) * beta;
-                for (int r = 0; r < kRows; ++r) sum[r][v] += b;
-            }
-        }
-        if (residual) {
-            const V scale(params.residual_scale);
-            for (int r = 0; r < kRows; ++r) {
-                const float* z = residual + (row + r) * params.residual_ld + column * params.residual_column;
-                for (int v = 0; v < kVectors; ++v) {
-                    const V value = params.residual_column ? V::load_unaligned(z + v * V::size) : V(*z);
-                    sum[r][v] = fma(value, scale, sum[r][v]);
+    [[gnu::always_inline]] void store(const V (&sum)[kRows][kVectors], const Target& to) const {
+        const size_t last = to.columns - (kVectors - 1) * V::size;
+        if (simple && to.first && to.last && (Arch::avx512 || last == V::size)) {
+            const auto count = [&](int v) { return Arch::avx512 && v == kVectors - 1 ? last : V::size; };
+            V added[kVectors];
+            COFFER_UNROLL for (int v = 0; v < kVectors; ++v) added[v] = V(0.0f);
+            if (bias) {
+                COFFER_UNROLL for (int v = 0; v < kVectors; ++v) {
+                    added[v] = load_partial<Arch>(bias + to.column + v * V::size, count(v));
                 }
             }
+            COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
+                COFFER_UNROLL for (int v = 0; v < kVectors; ++v) {
+                    const V value = clamp(sum[r][v] + added[v], low, high);
+                    store_partial<Arch>(to.c + r * to.ld + v * V::size, value, count(v));
+                }
+            }
+            return;
         }
-        if (clamps()) {
-            for (int r = 0; r < kRows; ++r) {
-                for (int v = 0; v < kVectors; ++v) sum[r][v] = clamp(sum[r][v], low, high);
+        alignas(64) float stored[kRows * kVectors * V::size];
+        COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
+            COFFER_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v].store_aligned(stored +
+                                                                                     (r * kVectors + v) * V::size);
+        }
+        store_rows(stored, kRows, kVectors * V::size, to);
+    }
+
+    [[gnu::noinline]] void store_rows(const float* sums, size_t rows, size_t width, const Target& to) const {
+        for (size_t r = 0; r < rows; ++r) {
+            float* c = to.c + r * to.ld;
+            for (size_t column = 0; column < to.columns; column += V::size) {
+                const size_t count = to.columns - column;
+                V value = V::load_unaligned(sums + r * width + column);
+                if (!to.first) value += load_partial<Arch>(c + column, count);
+                if (to.last) value = finish(value, to.row + r, to.column + column, count);
+                store_partial<Arch>(c + column, value, count);
             }
         }
     }
+
     // One vector of which `count` columns are real.
-    V finish_partial(V sum, size_t row, size_t column, size_t count) const {
+    V finish(V sum, size_t row, size_t column, size_t count) const {
         sum *= V(params.alpha);
         if (bias) sum += load_partial<Arch>(bias + column, count) * V(params.beta);
         if (residual) {

@@ -13,7 +13,7 @@ static inline size_t slice_depth(size_t depth, size_t limit) {
 }
 
 template <class Arch>
-static void gemm_block(const GemmParams& p, void* const* operands, size_t batch, size_t row0, size_t panel0) {
+void gemm_block(const GemmParams& p, void* const* operands, size_t batch, size_t row0, size_t panel0) {
     size_t a_offset = 0, b_offset = 0, c_offset = 0, tail_offset = 0;
     size_t rest = batch;
     for (size_t i = p.batch_rank; i-- > 0;) {
@@ -92,7 +92,8 @@ bool pack_panels_f32(const void* params, void* const* operands, size_t begin, si
             for (size_t c = 0; c < p.channels; ++c, row += p.c_stride, dst += width) {
                 if (p.n_stride == 1) {
                     for (size_t v = 0; v < width; v += V::size) {
-                        load_partial<Arch>(row + v, columns - v).store_unaligned(dst + v);
+                        const V values = v < columns ? load_partial<Arch>(row + v, columns - v) : V(0.0f);
+                        store_partial<Arch>(dst + v, values, width - v);
                     }
                     continue;
                 }

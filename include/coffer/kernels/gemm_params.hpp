@@ -11,16 +11,18 @@
 namespace coffer::kernels {
 
 // The register tile: `rows` by up to `vectors` vectors of `lanes` floats. Accumulators, a row of B and one
-// broadcast must fit the registers; row pointers the general ones.
+// broadcast must fit the registers; row pointers the general ones. `half`: the last vector of a panel may be one of
+// half as many lanes, which costs half as much where wide vectors are worked on in two parts.
 struct Tile {
     size_t rows, vectors, lanes;
+    bool half = false;
 };
 constexpr Tile tile_of(ArchId id) {
     switch (id) {
         case ArchId::kAvx2: return {6, 2, 8};
         case ArchId::kAvx512:
         case ArchId::kAvx512Vnni:
-        case ArchId::kAmx: return {8, 3, 16};
+        case ArchId::kAmx: return {8, 3, 16, true};
 #if defined(__aarch64__)
         default: return {8, 3, 4};
 #else
@@ -45,18 +47,22 @@ struct Panels {
     size_t n = 0, depth = 0;
     size_t lanes = 0;
     size_t width = 0;       // columns of every panel but the last
-    size_t last_width = 0;  // of the last, whole vectors
+    size_t last_width = 0;  // of the last: whole vectors, or half a vector less (Tile::half)
     size_t count = 0;
 
-    // Splits evenly: 4 vectors in panels of at most 3 become 2 + 2.
+    // Splits evenly: 4 vectors in panels of at most 3 become 2 + 2. A single column stays as it is: vectors run along
+    // the depth then.
     static constexpr Panels split(Tile tile, size_t n, size_t depth) {
+        if (n == 1) return {n, depth, tile.lanes, 1, 1, 1};
         const size_t vectors = (n + tile.lanes - 1) / tile.lanes;
         const size_t count = (vectors + tile.vectors - 1) / tile.vectors;
         if (count == 0) return {n, depth, tile.lanes, tile.lanes, 0, 0};
         const size_t each = (vectors + count - 1) / count;
         const size_t panels = (vectors + each - 1) / each;
         const size_t last = vectors - each * (panels - 1);
-        return {n, depth, tile.lanes, each * tile.lanes, last * tile.lanes, panels};
+        const size_t spare = vectors * tile.lanes - n,
+                     half = tile.half && spare >= tile.lanes / 2 ? tile.lanes / 2 : 0;
+        return {n, depth, tile.lanes, each * tile.lanes, last * tile.lanes - half, panels};
     }
     constexpr size_t width_of(size_t panel) const { return panel + 1 < count ? width : last_width; }
     constexpr size_t offset_of(size_t panel) const { return panel * width * depth; }

@@ -31,33 +31,38 @@ struct PanelJob {
     size_t next_floats = 0;
 };
 
-// The end of a tile whose last vector is partial.
+// Half a vector, where that is a register of its own (Tile::half).
 template <class Arch>
-[[gnu::noinline]] static void store_ragged(const DepthSlice& slice, const PanelJob<Arch>& job, const float* sums,
-                                           size_t width, size_t row, size_t rows) {
+struct HalfVector {
     using V = Batch<Arch, float>;
-    for (size_t r = 0; r < rows; ++r) {
-        float* c = job.c + (row + r) * job.ldc;
-        for (size_t column = 0; column < job.columns; column += V::size) {
-            const size_t count = job.columns - column;
-            V value = V::load_unaligned(sums + r * width + column);
-            if (!slice.first) value += load_partial<Arch>(c + column, count);
-            if (slice.last) value = job.epilogue->finish_partial(value, row + r, job.column + column, count);
-            store_partial<Arch>(c + column, value, count);
-        }
+    V value = V(0.0f);
+    void add(const float*, const float*) {}
+    V whole() const { return value; }
+};
+#if defined(__AVX512F__)
+template <>
+struct HalfVector<Avx512> {
+    __m256 value = _mm256_setzero_ps();
+    void add(const float* a, const float* b) {
+        value = _mm256_fmadd_ps(_mm256_broadcast_ss(a), _mm256_loadu_ps(b), value);
     }
-}
+    Batch<Avx512, float> whole() const { return _mm512_zextps256_ps512(value); }
+};
+#endif
 
-template <class Arch, int kRows, int kVectors>
-static void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t row) {
+// kVectors whole vectors of columns, and half of one with kHalf.
+template <class Arch, int kRows, int kVectors, bool kHalf>
+void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t row) {
     using V = Batch<Arch, float>;
     // Few accumulators cannot hide the latency of the multiply-add: then several rows of B go into sums of
     // their own, which are added at the end.
-    constexpr int kSums = kRows * kVectors >= 6 ? 1 : kRows * kVectors >= 3 ? 2 : kRows * kVectors == 2 ? 4 : 8;
-    V sum[kSums][kRows][kVectors];
-    for (int u = 0; u < kSums; ++u) {
-        for (int r = 0; r < kRows; ++r) {
-            for (int v = 0; v < kVectors; ++v) sum[u][r][v] = V(0.0f);
+    constexpr int kAll = kVectors + kHalf, kTile = kRows * kAll;
+    constexpr int kSums = kTile >= 6 ? 1 : kTile >= 3 ? 2 : kTile == 2 ? 4 : 8;
+    V sum[kSums][kRows][kAll];
+    HalfVector<Arch> half[kSums][kRows];
+    COFFER_UNROLL for (int u = 0; u < kSums; ++u) {
+        COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
+            COFFER_UNROLL for (int v = 0; v < kVectors; ++v) sum[u][r][v] = V(0.0f);
         }
     }
     const float* b = job.b;
@@ -66,60 +71,103 @@ static void tile_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t 
     const size_t merge = merged ? slice.merge : 1, channels = slice.channels * merge;
     for (size_t tap = 0; tap < slice.taps; tap += merge) {
         const float* a[kRows];
-        for (int r = 0; r < kRows; ++r) a[r] = slice.rows[tap * slice.row_step + row + r] + slice.offset;
+        COFFER_UNROLL for (int r = 0; r < kRows; ++r) a[r] =
+            slice.rows[tap * slice.row_step + row + r] + slice.offset;
         size_t k = 0;
         for (; k + kSums <= channels; k += kSums) {
-            for (int u = 0; u < kSums; ++u, b += step) {
-                V bv[kVectors];
-                for (int v = 0; v < kVectors; ++v) bv[v] = V::load_unaligned(b + v * V::size);
-                for (int r = 0; r < kRows; ++r) {
+            COFFER_UNROLL for (int u = 0; u < kSums; ++u, b += step) {
+                V bv[kAll];
+                COFFER_UNROLL for (int v = 0; v < kVectors; ++v) bv[v] = V::load_unaligned(b + v * V::size);
+                COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
                     const V av(a[r][k + u]);
-                    for (int v = 0; v < kVectors; ++v) sum[u][r][v] = multiply_add<Arch>(av, bv[v], sum[u][r][v]);
+                    COFFER_UNROLL for (int v = 0; v < kVectors; ++v) sum[u][r][v] = fma(av, bv[v], sum[u][r][v]);
+                    if constexpr (kHalf) half[u][r].add(a[r] + k + u, b + kVectors * V::size);
                 }
             }
         }
         if constexpr (kSums > 1) {
             for (; k < channels; ++k, b += step) {
-                for (int r = 0; r < kRows; ++r) {
+                COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
                     const V av(a[r][k]);
-                    for (int v = 0; v < kVectors; ++v) {
-                        sum[0][r][v] = multiply_add<Arch>(av, V::load_unaligned(b + v * V::size), sum[0][r][v]);
+                    COFFER_UNROLL for (int v = 0; v < kVectors; ++v) {
+                        sum[0][r][v] = fma(av, V::load_unaligned(b + v * V::size), sum[0][r][v]);
                     }
+                    if constexpr (kHalf) half[0][r].add(a[r] + k, b + kVectors * V::size);
                 }
             }
         }
     }
+    if constexpr (kHalf) {
+        COFFER_UNROLL for (int u = 0; u < kSums; ++u) {
+            COFFER_UNROLL for (int r = 0; r < kRows; ++r) sum[u][r][kVectors] = half[u][r].whole();
+        }
+    }
     for (int step_size = kSums / 2; step_size > 0; step_size /= 2) {
-        for (int u = 0; u < step_size; ++u) {
-            for (int r = 0; r < kRows; ++r) {
-                for (int v = 0; v < kVectors; ++v) sum[u][r][v] += sum[u + step_size][r][v];
+        COFFER_UNROLL for (int u = 0; u < step_size; ++u) {
+            COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
+                COFFER_UNROLL for (int v = 0; v < kAll; ++v) sum[u][r][v] += sum[u + step_size][r][v];
             }
         }
     }
     float* c = job.c + row * job.ldc;
-    if (job.columns == kVectors * V::size) {
-        if (!slice.first) {
-            for (int r = 0; r < kRows; ++r) {
-                for (int v = 0; v < kVectors; ++v) sum[0][r][v] += V::load_unaligned(c + r * job.ldc + v * V::size);
-            }
-        }
-        if (slice.last) job.epilogue->template finish<kRows, kVectors>(sum[0], row, job.column);
-        for (int r = 0; r < kRows; ++r) {
-            for (int v = 0; v < kVectors; ++v) sum[0][r][v].store_unaligned(c + r * job.ldc + v * V::size);
-        }
-    } else {
-        alignas(64) float stored[kRows * kVectors * V::size];
-        for (int r = 0; r < kRows; ++r) {
-            for (int v = 0; v < kVectors; ++v) sum[0][r][v].store_aligned(stored + (r * kVectors + v) * V::size);
-        }
-        store_ragged<Arch>(slice, job, stored, kVectors * V::size, row, kRows);
-    }
+    job.epilogue->store(sum[0], {c, job.ldc, row, job.column, job.columns, slice.first, slice.last});
     if (slice.last) job.epilogue->activate(c, job.ldc, kRows, job.columns);
 }
 
+// kRows rows times a single column: vectors run along the depth, in kSums sums that hide the latency.
+template <class Arch, int kRows, int kSums>
+void column_f32(const DepthSlice& slice, const PanelJob<Arch>& job, size_t row) {
+    using V = Batch<Arch, float>;
+    V sum[kSums][kRows];
+    COFFER_UNROLL for (int u = 0; u < kSums; ++u) {
+        COFFER_UNROLL for (int r = 0; r < kRows; ++r) sum[u][r] = V(0.0f);
+    }
+    const float* b = job.b;
+    const bool merged = slice.merged_tiles >> (row / tile_of(Arch::id).rows) & 1;
+    const size_t merge = merged ? slice.merge : 1, channels = slice.channels * merge;
+    for (size_t tap = 0; tap < slice.taps; tap += merge, b += channels) {
+        const float* a[kRows];
+        COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
+            a[r] = slice.rows[tap * slice.row_step + row + r] + slice.offset;
+        }
+        size_t k = 0;
+        for (; k + kSums * V::size <= channels; k += kSums * V::size) {
+            COFFER_UNROLL for (int u = 0; u < kSums; ++u) {
+                const V bv = V::load_unaligned(b + k + u * V::size);
+                COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
+                    sum[u][r] = fma(V::load_unaligned(a[r] + k + u * V::size), bv, sum[u][r]);
+                }
+            }
+        }
+        for (; k < channels; k += V::size) {
+            const V bv = load_partial<Arch>(b + k, channels - k);
+            COFFER_UNROLL for (int r = 0; r < kRows; ++r) {
+                sum[0][r] = fma(load_partial<Arch>(a[r] + k, channels - k), bv, sum[0][r]);
+            }
+        }
+    }
+    alignas(64) float stored[kRows * V::size];
+    for (int r = 0; r < kRows; ++r) {
+        COFFER_UNROLL for (int u = 1; u < kSums; ++u) sum[0][r] += sum[u][r];
+        stored[r * V::size] = hadd(sum[0][r]);
+    }
+    float* c = job.c + row * job.ldc;
+    job.epilogue->store_rows(stored, kRows, V::size,
+                             {c, job.ldc, row, job.column, job.columns, slice.first, slice.last});
+    if (slice.last) job.epilogue->activate(c, job.ldc, kRows, job.columns);
+}
+
+template <class Arch>
+void column_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_t rows) {
+    constexpr int kFull = static_cast<int>(tile_of(Arch::id).rows);
+    size_t row = 0;
+    for (; row + kFull <= rows; row += kFull) column_f32<Arch, kFull, 1>(slice, job, row);
+    for (; row < rows; ++row) column_f32<Arch, 1, 4>(slice, job, row);
+}
+
 // All rows of a block against one panel.
-template <class Arch, int kVectors>
-static void panel_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_t rows) {
+template <class Arch, int kVectors, bool kHalf>
+void panel_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_t rows) {
     constexpr int kFull = static_cast<int>(tile_of(Arch::id).rows);
     // The next panel is fetched into the second-level cache meanwhile, an equal share at each tile.
     constexpr size_t kLine = 16;
@@ -128,36 +176,46 @@ static void panel_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_
     size_t row = 0;
     for (; row + kFull <= rows; row += kFull, next += share) {
         for (size_t i = 0; i < share; i += kLine) __builtin_prefetch(next + i, 0, 2);
-        tile_f32<Arch, kFull, kVectors>(slice, job, row);
+        tile_f32<Arch, kFull, kVectors, kHalf>(slice, job, row);
     }
     switch (rows - row) {
-        case 1: return tile_f32<Arch, 1, kVectors>(slice, job, row);
-        case 2: return tile_f32<Arch, 2, kVectors>(slice, job, row);
-        case 3: return tile_f32<Arch, 3, kVectors>(slice, job, row);
+        case 1: return tile_f32<Arch, 1, kVectors, kHalf>(slice, job, row);
+        case 2: return tile_f32<Arch, 2, kVectors, kHalf>(slice, job, row);
+        case 3: return tile_f32<Arch, 3, kVectors, kHalf>(slice, job, row);
     }
     if constexpr (kFull > 4) {
         switch (rows - row) {
-            case 4: return tile_f32<Arch, 4, kVectors>(slice, job, row);
-            case 5: return tile_f32<Arch, 5, kVectors>(slice, job, row);
+            case 4: return tile_f32<Arch, 4, kVectors, kHalf>(slice, job, row);
+            case 5: return tile_f32<Arch, 5, kVectors, kHalf>(slice, job, row);
         }
     }
     if constexpr (kFull > 6) {
         switch (rows - row) {
-            case 6: return tile_f32<Arch, 6, kVectors>(slice, job, row);
-            case 7: return tile_f32<Arch, 7, kVectors>(slice, job, row);
+            case 6: return tile_f32<Arch, 6, kVectors, kHalf>(slice, job, row);
+            case 7: return tile_f32<Arch, 7, kVectors, kHalf>(slice, job, row);
         }
     }
 }
 
 template <class Arch>
-static void panel_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_t rows, size_t width) {
+void panel_rows(const DepthSlice& slice, const PanelJob<Arch>& job, size_t rows, size_t width) {
     constexpr Tile tile = tile_of(Arch::id);
     static_assert(Batch<Arch, float>::size == tile.lanes);
-    switch (width / tile.lanes) {
-        case 1: return panel_rows<Arch, 1>(slice, job, rows);
-        case 2: return panel_rows<Arch, 2>(slice, job, rows);
+    if (width == 1) return column_rows<Arch>(slice, job, rows);
+    if constexpr (tile.half) {
+        if (width % tile.lanes != 0) {
+            switch (width / tile.lanes) {
+                case 0: return panel_rows<Arch, 0, true>(slice, job, rows);
+                case 1: return panel_rows<Arch, 1, true>(slice, job, rows);
+                case 2: return panel_rows<Arch, 2, true>(slice, job, rows);
+            }
+        }
     }
-    if constexpr (tile.vectors > 2) panel_rows<Arch, 3>(slice, job, rows);
+    switch (width / tile.lanes) {
+        case 1: return panel_rows<Arch, 1, false>(slice, job, rows);
+        case 2: return panel_rows<Arch, 2, false>(slice, job, rows);
+    }
+    if constexpr (tile.vectors > 2) panel_rows<Arch, 3, false>(slice, job, rows);
 }
 
 }  // namespace coffer::kernels

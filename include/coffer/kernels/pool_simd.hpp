@@ -60,12 +60,33 @@ float pool_scale(double taps) {
     return taps > 0 ? static_cast<float>(1 / taps) : 0.0f;
 }
 
-// Folds the taps of one output position for channels [c, c + kBatches * B::size).
-template <class Arch, class T, PoolKind kind, int kBatches>
-void pool_position(const PoolParams& p, const PoolRange<Arch> (&r)[3], const T* origin, size_t c, T* dst,
-                   float scale) {
+#if defined(__AVX512BW__)
+// The first `count` elements of a batch, fewer than all.
+template <class T>
+static inline auto load_first(const T* src, size_t count) {
+    if constexpr (sizeof(T) == 4) return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), src);
+    if constexpr (sizeof(T) == 1) return _mm512_maskz_loadu_epi8((uint64_t{1} << count) - 1, src);
+}
+template <class T, class Register>
+static inline void store_first(T* dst, Register value, size_t count) {
+    if constexpr (sizeof(T) == 4) _mm512_mask_storeu_ps(dst, static_cast<__mmask16>((1u << count) - 1), value);
+    if constexpr (sizeof(T) == 1) _mm512_mask_storeu_epi8(dst, (uint64_t{1} << count) - 1, value);
+}
+#endif
+
+// Folds the taps of one output position for channels [c, c + kBatches * B::size). kMasked: only `count` channels of
+// one batch, on rows that have masks.
+template <class Arch, class T, PoolKind kind, int kBatches, bool kMasked = false>
+void pool_position(const PoolParams& p, const PoolRange<Arch> (&r)[3], const T* origin, size_t c, T* dst, float scale,
+                   [[maybe_unused]] size_t count = 0) {
     using Op = PoolOp<Arch, T, kind>;
     using B = typename Op::B;
+    const auto load = [&](const T* from) {
+#if defined(__AVX512BW__)
+        if constexpr (kMasked) return B(load_first(from, count));
+#endif
+        return B::load_unaligned(from);
+    };
     const auto step = static_cast<int64_t>(p.channels);
     const int64_t w_step = p.axes[2].dilation * step;
     B acc[kBatches];
@@ -75,12 +96,18 @@ void pool_position(const PoolParams& p, const PoolRange<Arch> (&r)[3], const T* 
             const int64_t row = (kd * p.axes[0].dilation * p.axes[1].in + kh * p.axes[1].dilation) * p.axes[2].in;
             const T* src = origin + row * step + r[2].first * w_step + static_cast<int64_t>(c);
             for (int64_t kw = r[2].first; kw < r[2].last; ++kw, src += w_step) {
-                for (int i = 0; i < kBatches; ++i) acc[i] = Op::fold(acc[i], B::load_unaligned(src + i * B::size));
+                for (int i = 0; i < kBatches; ++i) acc[i] = Op::fold(acc[i], load(src + i * B::size));
             }
         }
     }
     for (int i = 0; i < kBatches; ++i) {
         if constexpr (kind == PoolKind::kAverage) acc[i] *= B(scale);
+#if defined(__AVX512BW__)
+        if constexpr (kMasked) {
+            store_first(dst + c, acc[i].data, count);
+            continue;
+        }
+#endif
         acc[i].store_unaligned(dst + c + i * B::size);
     }
 }
@@ -126,7 +153,7 @@ bool pool_channels_last(const void* params, void* const* operands, size_t begin,
             const float scale =
                 pool_scale<Arch>(static_cast<double>(r[0].counted) * static_cast<double>(r[1].counted) *
                                  static_cast<double>(r[2].counted));
-            if (p.channels < kLanes) {
+            if (!Arch::avx512 && p.channels < kLanes) {
                 pool_position_narrow<Arch, T, kind>(p, r, origin, dst, scale);
                 continue;
             }
@@ -136,8 +163,12 @@ bool pool_channels_last(const void* params, void* const* operands, size_t begin,
             }
             for (; c + kLanes <= p.channels; c += kLanes)
                 pool_position<Arch, T, kind, 1>(p, r, origin, c, dst, scale);
-            // The last batch overlaps the one before: the same values are written twice.
-            if (c < p.channels) pool_position<Arch, T, kind, 1>(p, r, origin, p.channels - kLanes, dst, scale);
+            if (c == p.channels) continue;
+            if constexpr (Arch::avx512) {
+                pool_position<Arch, T, kind, 1, true>(p, r, origin, c, dst, scale, p.channels - c);
+            } else {  // the last batch overlaps the one before: the same values are written twice
+                pool_position<Arch, T, kind, 1>(p, r, origin, p.channels - kLanes, dst, scale);
+            }
         }
     }
     return true;
@@ -263,12 +294,12 @@ bool global_pool_plain(const void* params, void* const* operands, size_t begin, 
     using B = typename Op::B;
     const auto& p = *static_cast<const GlobalPoolParams*>(params);
     const float scale = 1.0f / static_cast<float>(p.positions);
-    constexpr size_t kChunk = GlobalPoolChunk<Arch>::positions * B::size;
+    constexpr size_t kPart = GlobalPoolChunk<Arch>::positions * B::size;
     for (size_t unit = begin; unit < end; ++unit) {
         const float* src = static_cast<const float*>(operands[0]) + unit * p.positions;
         float total = Op::start();
-        for (size_t i = 0; i < p.positions; i += kChunk) {
-            const size_t last = p.positions - i < kChunk ? p.positions : i + kChunk;
+        for (size_t i = 0; i < p.positions; i += kPart) {
+            const size_t last = p.positions - i < kPart ? p.positions : i + kPart;
             B acc(Op::start());
             size_t k = i;
             for (; k + B::size <= last; k += B::size) acc = Op::fold(acc, B::load_unaligned(src + k));

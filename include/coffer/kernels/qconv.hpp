@@ -22,10 +22,18 @@ struct QPixelSource {
         const QGemmParams& p = c.gemm;
         size_t x = row % c.out[2], y = row / c.out[2] % c.out[1], z = row / c.out[2] / c.out[1] % c.out[0];
         size_t image = row / c.out[2] / c.out[1] / c.out[0];
-        for (size_t r = 0; r < rows; ++r, dst += stride) {
-            pixel<A>(base + image * c.in[0] * c.in[1] * c.in[2] * c.channels + group * p.a_batch, z, y, x, dst);
-            qgemm_fill<A>(dst + p.k, p.quads * kQQuad - p.k, 0);
-            if (++x < c.out[2]) continue;
+        const size_t padding = p.quads * kQQuad - p.k;
+        for (size_t r = 0, run = 0; r < rows; r += run, dst += run * stride) {
+            const uint8_t* from = base + image * c.in[0] * c.in[1] * c.in[2] * c.channels + group * p.a_batch;
+            run = inner_run(x, rows - r);
+            if (run != 0) {
+                lines<A>(from, z, y, x, run, dst, stride);
+            } else {
+                run = 1;
+                pixel<A>(from, z, y, x, dst);
+            }
+            for (size_t i = 0; i < run; ++i) qgemm_fill<A>(dst + i * stride + p.k, padding, 0);
+            if ((x += run) < c.out[2]) continue;
             x = 0;
             if (++y < c.out[1]) continue;
             y = 0;
@@ -36,6 +44,36 @@ struct QPixelSource {
     }
 
  private:
+    // How many pixels from x on, of at most `rows`, have short kernel rows that lie whole in the image.
+    size_t inner_run(size_t x, size_t rows) const {
+        const size_t line = c.kernel[2] * c.group_channels;
+        if (c.dilation[2] != 1 || c.channels != c.group_channels || line > kQShortRun) return 0;
+        const ptrdiff_t x0 = ptrdiff_t(x * c.stride[2]) - c.pad[2],
+                        last = ptrdiff_t(c.in[2]) - ptrdiff_t(c.kernel[2]);
+        if (x0 < 0 || x0 > last) return 0;
+        const size_t fit = size_t(last - x0) / c.stride[2] + 1, left = c.out[2] - x;
+        const size_t most = fit < left ? fit : left;
+        return most < rows ? most : rows;
+    }
+    // The windows of such a run, one kernel row after the other for all pixels.
+    template <class A>
+    void lines(const uint8_t* image, size_t z, size_t y, size_t x, size_t pixels, A* dst, size_t stride) const {
+        const ptrdiff_t z0 = ptrdiff_t(z * c.stride[0]) - c.pad[0], y0 = ptrdiff_t(y * c.stride[1]) - c.pad[1],
+                        x0 = ptrdiff_t(x * c.stride[2]) - c.pad[2];
+        const size_t line = c.kernel[2] * c.channels;
+        for (size_t kz = 0; kz < c.kernel[0]; ++kz) {
+            const size_t iz = size_t(z0 + ptrdiff_t(kz * c.dilation[0]));  // wraps to huge when negative
+            for (size_t ky = 0; ky < c.kernel[1]; ++ky, dst += line) {
+                const size_t iy = size_t(y0 + ptrdiff_t(ky * c.dilation[1]));
+                if (iz >= c.in[0] || iy >= c.in[1]) {
+                    for (size_t i = 0; i < pixels; ++i) pad(dst + i * stride, line);
+                    continue;
+                }
+                const uint8_t* src = image + ((iz * c.in[1] + iy) * c.in[2] + size_t(x0)) * c.channels;
+                qgemm_pack_short<Arch>(dst, stride, src, c.stride[2] * c.channels, line, pixels, c.gemm.flip);
+            }
+        }
+    }
     // The window of output pixel (z, y, x) as one row.
     template <class A>
     void pixel(const uint8_t* image, size_t z, size_t y, size_t x, A* dst) const {

@@ -38,10 +38,11 @@ struct QWindow {
     }
 };
 
-// Sums of P neighbouring pixels, 16 channels from `channel`: the weights are loaded once for all of them.
-template <class Arch, bool kSigned, int P>
-static inline void qdepthwise_sums(const QConvParams& c, const QWindow<Arch>& window, const int16_t* weights,
-                                   size_t channel, int32_t* sums) {
+// Sums of P neighbouring pixels, 16 channels from `channel`: the weights are loaded once for all of them. kFew: there
+// are fewer than 16, and no more are read.
+template <class Arch, bool kSigned, bool kFew, int P>
+inline void qdepthwise_sums(const QConvParams& c, const QWindow<Arch>& window, const int16_t* weights, size_t channel,
+                            int32_t* sums) {
     using L = QLanes<Arch>;
     using I = typename L::I;
     I v[P][L::kCount];
@@ -52,48 +53,42 @@ static inline void qdepthwise_sums(const QConvParams& c, const QWindow<Arch>& wi
     for (size_t t = 0; t < c.taps; t += 2, w += c.gemm.columns * 2) {
         const uint8_t *a = window.taps[t] + channel, *b = window.taps[t + 1] + channel;
         const size_t a_step = window.steps[t], b_step = window.steps[t + 1];
-        for (int j = 0; j < P; ++j)
-            QPairs<Arch, kSigned>::add(v[j], a + size_t(j) * a_step, b + size_t(j) * b_step, w);
+        for (int j = 0; j < P; ++j) {
+            const uint8_t *aj = a + size_t(j) * a_step, *bj = b + size_t(j) * b_step;
+            if constexpr (kFew) {
+                alignas(16) uint8_t few_a[kQPanel], few_b[kQPanel];
+                QBytes<Arch>::load_few(few_a, aj, c.channels);
+                QBytes<Arch>::load_few(few_b, bj, c.channels);
+                QPairs<Arch, kSigned>::add(v[j], few_a, few_b, w);
+            } else {
+                QPairs<Arch, kSigned>::add(v[j], aj, bj, w);
+            }
+        }
     }
     for (int j = 0; j < P; ++j) {
         for (size_t i = 0; i < L::kCount; ++i) v[j][i].store_aligned(sums + size_t(j) * kQPanel + i * I::size);
     }
 }
-// Fewer than 16 channels, one pixel, without reading past it.
-template <class Arch, bool kSigned>
-static inline void qdepthwise_few(const QConvParams& c, const QWindow<Arch>& window, const int16_t* weights,
-                                  int32_t* sums) {
-    for (size_t k = 0; k < c.channels; ++k) {
-        int32_t sum = 0;
-        for (size_t t = 0; t < c.taps; ++t) {
-            const uint8_t x = window.taps[t][k];
-            sum += (kSigned ? int32_t(static_cast<int8_t>(x)) : int32_t(x)) *
-                   weights[(t / 2 * c.gemm.columns + k) * 2 + t % 2];
-        }
-        sums[k] = sum;
-    }
-}
 
 // P pixels from `x` on, all channels. The last 16 channels may overlap those before.
 template <class Arch, bool kSigned, int P>
-static inline void qdepthwise_pixels(const QConvParams& c, const QWindow<Arch>& window, const int16_t* weights,
-                                     const QEmit<Arch>& emit, size_t x) {
+inline void qdepthwise_pixels(const QConvParams& c, const QWindow<Arch>& window, const int16_t* weights,
+                              const QEmit<Arch>& emit, size_t x) {
     alignas(64) int32_t sums[P * kQPanel];
     if (c.channels < kQPanel) {
-        for (size_t k = 0; k < kQPanel; ++k) sums[k] = 0;
-        qdepthwise_few<Arch, kSigned>(c, window, weights, sums);
-        return emit(x, 1, 0, sums, kQPanel);
+        qdepthwise_sums<Arch, kSigned, true, P>(c, window, weights, 0, sums);
+        return emit(x, P, 0, sums, kQPanel);
     }
     for (size_t channel = 0; channel < c.channels; channel += kQPanel) {
         const size_t first = channel + kQPanel <= c.channels ? channel : c.channels - kQPanel;
-        qdepthwise_sums<Arch, kSigned, P>(c, window, weights, first, sums);
+        qdepthwise_sums<Arch, kSigned, false, P>(c, window, weights, first, sums);
         emit(x, P, first, sums, kQPanel);
     }
 }
 
 template <class Arch, bool kSigned>
-static void qdepthwise_row(const QConvParams& c, const uint8_t* image, const uint8_t* padding, size_t z, size_t y,
-                           const int16_t* weights, const QEmit<Arch>& emit) {
+void qdepthwise_row(const QConvParams& c, const uint8_t* image, const uint8_t* padding, size_t z, size_t y,
+                    const int16_t* weights, const QEmit<Arch>& emit) {
     constexpr size_t kPixels = QLanes<Arch>::kCount <= 2 ? 4 : 2;  // what the registers hold
     // Output columns whose window lies inside the image from left to right: [inner, outer).
     const size_t span = (c.kernel[2] - 1) * c.dilation[2];
@@ -101,7 +96,6 @@ static void qdepthwise_row(const QConvParams& c, const uint8_t* image, const uin
     const size_t inner = (pad + c.stride[2] - 1) / c.stride[2];
     const size_t fit = c.in[2] + pad > span ? (c.in[2] + pad - span - 1) / c.stride[2] + 1 : 0;
     const size_t outer = fit < c.out[2] ? fit : c.out[2];
-    const size_t at_once = c.channels < kQPanel ? 1 : kPixels;
     QWindow<Arch> window;
     for (size_t x = 0, moved = 0; x < c.out[2]; x += moved) {
         if (x > inner && x < outer) {
@@ -109,7 +103,7 @@ static void qdepthwise_row(const QConvParams& c, const uint8_t* image, const uin
         } else {
             window.place(c, image, padding, z, y, x);
         }
-        moved = x >= inner && x + at_once <= outer ? at_once : 1;
+        moved = x >= inner && x + kPixels <= outer ? kPixels : 1;
         if (moved == kPixels) {
             qdepthwise_pixels<Arch, kSigned, int(kPixels)>(c, window, weights, emit, x);
         } else {

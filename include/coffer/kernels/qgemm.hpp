@@ -9,7 +9,7 @@ namespace coffer::kernels {
 
 // `count` activations into a packed row: dst[i] = src[i] ^ flip, widened where the engine wants int16.
 template <class Arch>
-static inline void qgemm_pack_run(int16_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
+inline void qgemm_pack_run(int16_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
     using Q = QBytes<Arch>;
     size_t i = 0;
     for (; i + 16 <= count; i += 16) Q::widen16(dst + i, src + i, flip);
@@ -29,7 +29,7 @@ static inline void qgemm_pack_word(uint8_t* dst, const uint8_t* src, uint8_t fli
     __builtin_memcpy(dst, &word, sizeof(Word));
 }
 template <class Arch>
-static inline void qgemm_pack_run(uint8_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
+inline void qgemm_pack_run(uint8_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
     using Q = QBytes<Arch>;
     if (count >= 16) {
         for (size_t i = 0; i + 16 <= count; i += 16) Q::copy16(dst + i, src + i, flip);
@@ -46,19 +46,36 @@ static inline void qgemm_pack_run(uint8_t* dst, const uint8_t* src, size_t count
     }
     for (size_t i = 0; i < count; ++i) dst[i] = src[i] ^ flip;
 }
+// Runs of at most kQShortRun values, `pixels` times: dst and src move on by their steps.
+inline constexpr size_t kQShortRun = 32;
+template <class Arch, class A>
+void qgemm_pack_short(A* dst, size_t dst_step, const uint8_t* src, size_t src_step, size_t count, size_t pixels,
+                      uint8_t flip) {
+    for (size_t i = 0; i < pixels; ++i, dst += dst_step, src += src_step) {
+#if defined(__AVX512BW__)
+        if constexpr (sizeof(A) == 1) {
+            const auto lanes = static_cast<__mmask32>(~uint32_t{0} >> (kQShortRun - count));
+            const __m256i bytes = _mm256_maskz_loadu_epi8(lanes, src);
+            _mm256_mask_storeu_epi8(dst, lanes, _mm256_xor_si256(bytes, _mm256_set1_epi8(static_cast<char>(flip))));
+            continue;
+        }
+#endif
+        qgemm_pack_run<Arch>(dst, src, count, flip);
+    }
+}
 template <class A>
 static inline void qgemm_fill(A* dst, size_t count, A value) {
     for (size_t i = 0; i < count; ++i) dst[i] = value;
 }
 // Sum of a packed row. Engines that take signed bytes count them as such.
 template <class Arch>
-static inline int32_t qgemm_row_sum(const int16_t* a, size_t count) {
+inline int32_t qgemm_row_sum(const int16_t* a, size_t count) {
     int32_t sum = 0;
     for (size_t i = 0; i < count; ++i) sum += a[i];
     return sum;
 }
 template <class Arch>
-static inline int32_t qgemm_row_sum(const uint8_t* a, size_t count) {
+inline int32_t qgemm_row_sum(const uint8_t* a, size_t count) {
     int32_t sum = 0;
     for (size_t i = 0; i < count; ++i) sum += Arch::dotprod ? int32_t(static_cast<int8_t>(a[i])) : int32_t(a[i]);
     return sum;
@@ -184,8 +201,8 @@ struct QEmit {
 };
 
 template <class Arch>
-static inline QEmit<Arch> qgemm_emit(const QGemmParams& p, void* const* operands, size_t batch, size_t row,
-                                     const int32_t* row_sums) {
+inline QEmit<Arch> qgemm_emit(const QGemmParams& p, void* const* operands, size_t batch, size_t row,
+                              const int32_t* row_sums) {
     void* block = operands[2];
     const auto* head = static_cast<const QBlock*>(block);
     const size_t column = batch * p.block_batch, bytes = p.out == QOut::kInt8 ? 1 : 4;
@@ -204,13 +221,13 @@ static inline QEmit<Arch> qgemm_emit(const QGemmParams& p, void* const* operands
 
 // Operands: A, packed B, block of constants, result, workspace slots, table.
 template <class Arch, class Engine, class Source>
-static bool qgemm_run(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
+bool qgemm_run(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
     using A = typename Engine::A;
     const QTiling& t = p.tiling;
     const auto* b = static_cast<const int8_t*>(operands[1]);
     char* slot = static_cast<char*>(operands[4]) + begin * t.slot_bytes;
     auto* packed = reinterpret_cast<A*>(slot);
-    auto* row_sums = reinterpret_cast<int32_t*>(slot + t.block_rows * t.a_stride * sizeof(A));
+    auto* row_sums = reinterpret_cast<int32_t*>(slot + (t.block_rows * t.a_stride * sizeof(A) + 63) / 64 * 64);
     void* scratch = row_sums + (t.block_rows + 15) / 16 * 16;
     // The bytes as they lie in memory will do, when the engine reads bytes and K needs no padding.
     const bool direct = Engine::kDirect && source.can_direct();
@@ -249,7 +266,7 @@ static bool qgemm_run(const QGemmParams& p, const Source& source, void* const* o
 }
 
 template <class Arch, class Source>
-static bool qgemm_units(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
+bool qgemm_units(const QGemmParams& p, const Source& source, void* const* operands, size_t begin, size_t end) {
 #if defined(__AVX2__)
     if constexpr (Arch::id == ArchId::kAvx2) {
         if (p.split) return qgemm_run<Arch, QStripEngine<Arch>>(p, source, operands, begin, end);

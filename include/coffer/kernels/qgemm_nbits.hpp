@@ -8,8 +8,8 @@
 namespace coffer::kernels {
 
 template <class Arch>
-static inline void nbits_expand(const NBitsParams& p, const uint8_t* column, const float* scales, const float* zeros,
-                                float* dst) {
+inline void nbits_expand(const NBitsParams& p, const uint8_t* column, const float* scales, const float* zeros,
+                         float* dst) {
     for (size_t b = 0; b < p.blocks; ++b, column += p.block * p.bits / 8, dst += p.block) {
         const float scale = scales[b], zero = zeros[b];
         if (p.bits == 8) {
@@ -25,7 +25,7 @@ static inline void nbits_expand(const NBitsParams& p, const uint8_t* column, con
 
 // R rows at a time; k beyond the last whole batch through padded ones.
 template <class Arch, int R>
-static inline void nbits_dot(const float* a, size_t lda, const float* w, size_t k, float* sums) {
+inline void nbits_dot(const float* a, size_t lda, const float* w, size_t k, float* sums) {
     using F = Batch<Arch, float>;
     F acc[R];
     for (int r = 0; r < R; ++r) acc[r] = F(0.0f);

@@ -139,6 +139,23 @@ struct QWide<NeonDotprod> : QWide<Baseline> {};
 // dst[i] = src[i] ^ flip as unsigned numbers, 8 or 16 of them, any alignment.
 template <class Arch>
 struct QBytes {
+    // Fewer than 16 bytes, the rest of the 16 zero.
+    static void load_few(uint8_t* dst, const uint8_t* src, size_t count) {
+#if defined(__AVX512BW__)
+        const auto lanes = static_cast<__mmask16>((1u << count) - 1);
+        _mm_store_si128(reinterpret_cast<__m128i*>(dst), _mm_maskz_loadu_epi8(lanes, src));
+#else
+        uint64_t low = 0, high = 0;
+        if (count >= 8) {
+            __builtin_memcpy(&low, src, 8);
+            for (size_t i = 8; i < count; ++i) high |= uint64_t{src[i]} << (8 * i - 64);
+        } else {
+            for (size_t i = 0; i < count; ++i) low |= uint64_t{src[i]} << 8 * i;
+        }
+        __builtin_memcpy(dst, &low, 8);
+        __builtin_memcpy(dst + 8, &high, 8);
+#endif
+    }
 #if defined(__x86_64__) || defined(__i386__)
     static void widen8(int16_t* dst, const uint8_t* src, uint8_t flip) {
         const __m128i wide =

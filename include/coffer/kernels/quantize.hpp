@@ -9,7 +9,7 @@
 namespace coffer::kernels {
 
 template <class Arch, bool kSigned>
-static inline void quantize_run(const float* src, uint8_t* dst, size_t count, float scale, int32_t zero) {
+inline void quantize_run(const float* src, uint8_t* dst, size_t count, float scale, int32_t zero) {
     using L = QLanes<Arch>;
     using I = typename L::I;
     using F = typename L::F;
@@ -34,7 +34,7 @@ static inline void quantize_run(const float* src, uint8_t* dst, size_t count, fl
 }
 
 template <class Arch, bool kSigned>
-static inline void dequantize_run(const uint8_t* src, float* dst, size_t count, float scale, int32_t zero) {
+inline void dequantize_run(const uint8_t* src, float* dst, size_t count, float scale, int32_t zero) {
     using L = QLanes<Arch>;
     using I = typename L::I;
     using F = typename L::F;
@@ -64,7 +64,7 @@ static inline void dequantize_run(const uint8_t* src, float* dst, size_t count, 
 
 // Calls run(element, count, scale index) for the pieces of runs that lie in units [begin, end).
 template <class Arch, class Run>
-static inline void quantize_units(const QuantizeParams& p, size_t begin, size_t end, const Run& run) {
+inline void quantize_units(const QuantizeParams& p, size_t begin, size_t end, const Run& run) {
     const size_t count = p.runs * p.inner;
     size_t i = begin * kQuantizeBlock;
     const size_t last = end * kQuantizeBlock < count ? end * kQuantizeBlock : count;
@@ -147,7 +147,7 @@ bool minmax_f32(const void* params, void* const* operands, size_t begin, size_t 
 
 // Scale and zero point of DynamicQuantizeLinear.
 template <class Arch>
-static inline void dynamic_parameters(const float* extremes, size_t units, float* scale, int32_t* zero) {
+inline void dynamic_parameters(const float* extremes, size_t units, float* scale, int32_t* zero) {
     float least = 0, most = 0;
     for (size_t i = 0; i < units; ++i) {
         least = extremes[2 * i] < least ? extremes[2 * i] : least;

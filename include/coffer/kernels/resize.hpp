@@ -15,7 +15,7 @@ struct ResizeLinear {
 
     static B mul_add(B x, B y, B z) {
         if constexpr (Arch::fma)
-            return xsimd::fma(x, y, z);
+            return fma(x, y, z);
         else
             return x * y + z;
     }

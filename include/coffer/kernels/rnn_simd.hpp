@@ -24,14 +24,14 @@ inline void rnn_dot(const float* panel, const float* const (&rows)[kRows], size_
         for (; k + 2 <= count; k += 2, panel += 2 * kGates * kLanes) {
             const B even_x(rows[0][k]), odd_x(rows[0][k + 1]);
             for (size_t g = 0; g < kGates; ++g) {
-                acc[0][g] = xsimd::fma(even_x, B::load_aligned(panel + g * kLanes), acc[0][g]);
-                odd[g] = xsimd::fma(odd_x, B::load_aligned(panel + (kGates + g) * kLanes), odd[g]);
+                acc[0][g] = fma(even_x, B::load_aligned(panel + g * kLanes), acc[0][g]);
+                odd[g] = fma(odd_x, B::load_aligned(panel + (kGates + g) * kLanes), odd[g]);
             }
         }
         if (k < count) {
             const B x(rows[0][k]);
             for (size_t g = 0; g < kGates; ++g) {
-                acc[0][g] = xsimd::fma(x, B::load_aligned(panel + g * kLanes), acc[0][g]);
+                acc[0][g] = fma(x, B::load_aligned(panel + g * kLanes), acc[0][g]);
             }
         }
         for (size_t g = 0; g < kGates; ++g) acc[0][g] += odd[g];
@@ -39,7 +39,7 @@ inline void rnn_dot(const float* panel, const float* const (&rows)[kRows], size_
         for (size_t k = 0; k < count; ++k, panel += kGates * kLanes) {
             for (size_t g = 0; g < kGates; ++g) {
                 const B w = B::load_aligned(panel + g * kLanes);
-                for (size_t r = 0; r < kRows; ++r) acc[r][g] = xsimd::fma(B(rows[r][k]), w, acc[r][g]);
+                for (size_t r = 0; r < kRows; ++r) acc[r][g] = fma(B(rows[r][k]), w, acc[r][g]);
             }
         }
     }
@@ -118,7 +118,7 @@ void rnn_step(const RnnParams& p, const float* r, const float* bias, const float
             rnn_dot<Arch, 4, kRows>(r + 4 * j * p.hidden, rows, p.hidden, acc);
             for (size_t i = 0; i < kRows; ++i) {
                 float* const c = state[i].third + j;
-                const B now = xsimd::fma(kernels::vsigmoid(acc[i][2]), load(c),
+                const B now = fma(kernels::vsigmoid(acc[i][2]), load(c),
                                          kernels::vsigmoid(acc[i][0]) * kernels::vtanh(acc[i][3]));
                 now.store_aligned(c);
                 (kernels::vsigmoid(acc[i][1]) * kernels::vtanh(now)).store_aligned(state[i].next + j);
@@ -134,8 +134,8 @@ void rnn_step(const RnnParams& p, const float* r, const float* bias, const float
             rnn_dot<Arch, 3, kRows>(r + 3 * j * p.hidden, rows, p.hidden, acc);
             for (size_t i = 0; i < kRows; ++i) {
                 const B z = kernels::vsigmoid(acc[i][0]), reset = kernels::vsigmoid(acc[i][1]);
-                const B candidate = kernels::vtanh(xsimd::fma(reset, acc[i][2], load(in[i] + 3 * j + 2 * kLanes)));
-                xsimd::fma(z, load(state[i].h + j) - candidate, candidate).store_aligned(state[i].next + j);
+                const B candidate = kernels::vtanh(fma(reset, acc[i][2], load(in[i] + 3 * j + 2 * kLanes)));
+                fma(z, load(state[i].h + j) - candidate, candidate).store_aligned(state[i].next + j);
             }
         }
     } else {
@@ -158,7 +158,7 @@ void rnn_step(const RnnParams& p, const float* r, const float* bias, const float
             rnn_dot<Arch, 1, kRows>(last + j * p.hidden, rows, p.hidden, acc);
             for (size_t i = 0; i < kRows; ++i) {
                 const B candidate = kernels::vtanh(acc[i][0]), z = load(state[i].third + j);
-                xsimd::fma(z, load(state[i].h + j) - candidate, candidate).store_aligned(state[i].next + j);
+                fma(z, load(state[i].h + j) - candidate, candidate).store_aligned(state[i].next + j);
             }
         }
     }

@@ -7,6 +7,13 @@
 
 #include "coffer/kernels/arch.hpp"
 
+// Before a loop over the registers of a tile: GCC keeps an array in registers only when its loops are unrolled early.
+#if defined(__GNUC__) && !defined(__clang__)
+#define COFFER_UNROLL _Pragma("GCC unroll 12")
+#else
+#define COFFER_UNROLL
+#endif
+
 namespace coffer::kernels {
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -47,5 +54,17 @@ struct NeonDotprod : Baseline {
 
 template <class Arch, class T>
 using Batch = xsimd::batch<T, typename Arch::tag>;
+
+#if defined(__AVX512F__)
+// a * b + c in one rounding, as xsimd does elsewhere: version 8.1 has no fma for AVX-512 and splits it in two.
+[[gnu::always_inline]] static inline Batch<Avx512, float> fma(Batch<Avx512, float> a, Batch<Avx512, float> b,
+                                                              Batch<Avx512, float> c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+[[gnu::always_inline]] static inline Batch<Avx512, double> fma(Batch<Avx512, double> a, Batch<Avx512, double> b,
+                                                               Batch<Avx512, double> c) {
+    return _mm512_fmadd_pd(a, b, c);
+}
+#endif
 
 }  // namespace coffer::kernels

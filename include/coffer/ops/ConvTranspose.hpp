@@ -105,7 +105,7 @@ struct ConvTranspose {
         g.pixel_stride = p.ldc;
         g.tap_stride = by_tap ? outputs : 1;
         g.output_stride = by_tap ? 1 : taps;
-        const Operand operands[] = {products, Operand::output(0), c.has_input(2) ? Operand::input(2) : none, none};
+        const Operand operands[] = {products, Operand::output(0), c.has_input(2) ? Operand::input(2) : none};
         const size_t rows = g.batch * static_cast<size_t>(g.axes[0].out * g.axes[1].out);
         c.step(c.kernel(kGatherSlot), c.params(g), operands, rows,
                static_cast<double>(s.axes[s.spatial - 1].out * s.outputs) * static_cast<double>(taps) * 0.1);

@@ -5,6 +5,8 @@
 //   static Status reference(RunContext&);              obvious loops, complete over every allowed type
 //   static constexpr Variant variants[] = {...};       optional: fast ways to run it, best first
 //   template <class Arch> static constexpr kernels::KernelFn kernels[] = {...};   optional: SIMD entry points
+//   template <class Arch> static constexpr kernels::KernelFn byte_kernels[] = {...};   optional: those of the same
+//                       slots that multiply bytes, for the rows that add only that; nullptr for the others
 //
 // and nothing else registers it: cmake lists the folder, and importer, planner, tests, benchmarks and
 // `model-pack ops` follow from that list. Ops know neither files nor threads.
@@ -52,17 +54,17 @@ enum class LayoutRule : uint8_t {
 struct Facts {
     const char* domain;  // "" is ai.onnx
     const char* name;
-    int since;  // opset of the domain whose semantics are implemented (older ones are lifted to it)
-    int min_inputs, max_inputs;    // kVariadic for no upper limit
+    int since;                   // opset of the domain whose semantics are implemented (older ones are lifted to it)
+    int min_inputs, max_inputs;  // kVariadic for no upper limit
     int min_outputs, max_outputs;
     std::span<const AttrSpec> attrs = {};
     LayoutRule layout = LayoutRule::kPlain;
     // Largest accepted |kernel - reference| <= atol + rtol * |reference| for float32.
     double atol = 1e-6, rtol = 1e-5;
-    bool deterministic = true;      // false: RandomNormal..., never folded
-    int inplace_input = -1;         // output 0 may share this input's memory (kernels run front to back)
-    bool view = false;              // output 0 is input 0 under another shape (Reshape, Squeeze, Identity...)
-    bool type_only = false;         // the outputs depend on input types alone (Shape, Size)
+    bool deterministic = true;  // false: RandomNormal..., never folded
+    int inplace_input = -1;     // output 0 may share this input's memory (kernels run front to back)
+    bool view = false;          // output 0 is input 0 under another shape (Reshape, Squeeze, Identity...)
+    bool type_only = false;     // the outputs depend on input types alone (Shape, Size)
 };
 
 // Type of one input or output, with numbers for dims. shape_known is false when it depends on data that is
@@ -77,7 +79,7 @@ struct Type {
 // What every hook can ask about its node. Attribute getters return the node's value or the default in Facts;
 // a wrong attribute type was refused before (see check_node).
 class NodeContext {
-   public:
+ public:
     NodeContext(const Facts& facts, const graph::Node& node) : facts_(facts), node_(node) {}
 
     const Facts& facts() const { return facts_; }
@@ -106,7 +108,7 @@ class NodeContext {
         return describe(Code::kUnsupported, message({Piece(parts)...}));
     }
 
-   private:
+ private:
     Error describe(Code code, std::string text) const;
 
     const Facts& facts_;
@@ -115,7 +117,7 @@ class NodeContext {
 
 // infer() reads input types (all set; absent inputs must not be asked for) and sets every wanted output.
 class InferContext : public NodeContext {
-   public:
+ public:
     using NodeContext::NodeContext;
 
     const Type& input(size_t i) const { return inputs_[i]; }
@@ -139,17 +141,17 @@ class InferContext : public NodeContext {
     // Result types of a subgraph for these input types (If, Loop, Scan).
     virtual Status infer_graph(uint32_t graph, std::span<const Type> inputs, std::span<Type> outputs) = 0;
 
-    std::span<const Type> inputs_;               // set by the planner
-    std::span<const TensorView* const> known_;   // one per input, nullptr when not known
+    std::span<const Type> inputs_;              // set by the planner
+    std::span<const TensorView* const> known_;  // one per input, nullptr when not known
     std::span<Type> outputs_;
 
-   protected:
+ protected:
     ~InferContext() = default;
 };
 
 // reference() reads inputs and fills outputs. Outputs whose shape infer() knew are allocated already.
 class RunContext : public NodeContext {
-   public:
+ public:
     using NodeContext::NodeContext;
 
     const TensorView& input(size_t i) const { return inputs_[i]; }
@@ -169,7 +171,7 @@ class RunContext : public NodeContext {
     std::span<const TensorView> inputs_;  // data == nullptr where absent or not a tensor
     std::span<TensorView> outputs_;       // data == nullptr where not wanted or not yet allocated
 
-   protected:
+ protected:
     ~RunContext() = default;
 };
 
@@ -181,7 +183,7 @@ enum class Layout : uint8_t { kPlain, kChannelsLast };
 struct Operand {
     enum Kind : uint8_t { kInput, kOutput, kWorkspace, kPointer };
     Kind kind;
-    uint32_t index = 0;           // of the node's input, output, or a workspace
+    uint32_t index = 0;             // of the node's input, output, or a workspace
     const void* pointer = nullptr;  // kPointer: packed weights, constants
     static Operand input(size_t i) { return {kInput, static_cast<uint32_t>(i)}; }
     static Operand output(size_t i) { return {kOutput, static_cast<uint32_t>(i)}; }
@@ -192,7 +194,7 @@ struct Operand {
 // A variant's plan() sees concrete types, layouts and constants, and emits steps. It runs once per shape
 // signature, never in a steady-state run; it may allocate.
 class PlanContext : public NodeContext {
-   public:
+ public:
     using NodeContext::NodeContext;
 
     const Type& input(size_t i) const { return inputs_[i]; }
@@ -245,7 +247,7 @@ class PlanContext : public NodeContext {
     std::span<const Layout> input_layouts_, output_layouts_;
     kernels::ArchId arch_ = kernels::ArchId::kBaseline;
 
-   protected:
+ protected:
     ~PlanContext() = default;
 };
 
@@ -263,7 +265,7 @@ struct Op {
     Status (*infer)(InferContext&) = nullptr;
     Status (*reference)(RunContext&) = nullptr;
     std::span<const Variant> variants;
-    uint16_t shard = 0, index = 0;  // where kernels::find() looks up its kernels
+    uint16_t shard = 0, index = 0;  // where kernels::OpKernels looks up its kernels
 };
 std::span<const Op> table();
 // "Conv", "com.microsoft::FusedConv"; nullptr when unknown.

@@ -7,13 +7,21 @@
 namespace coffer::kernels {
 namespace {
 
+template <size_t N>
+constexpr KernelList list(const KernelFn (&slots)[N]) {
+    return {slots, N};
+}
+
 template <class Op>
-constexpr const KernelFn* kernels_of() {
-    if constexpr (requires { Op::template kernels<COFFER_ARCH>; }) {
-        return Op::template kernels<COFFER_ARCH>;
-    } else {
-        return nullptr;
+constexpr KernelList kernels_of() {
+    if constexpr (COFFER_ARCH_UPON) {
+        if constexpr (requires { Op::template byte_kernels<COFFER_ARCH>; }) {
+            return list(Op::template byte_kernels<COFFER_ARCH>);
+        }
+    } else if constexpr (requires { Op::template kernels<COFFER_ARCH>; }) {
+        return list(Op::template kernels<COFFER_ARCH>);
     }
+    return {};
 }
 
 }  // namespace
@@ -22,11 +30,11 @@ constexpr const KernelFn* kernels_of() {
 #define COFFER_JOIN3(a, b, c) COFFER_JOIN3_(a, b, c)
 
 // In the order of the op shard; the last entry only keeps the array from being empty.
-extern const KernelFn* const COFFER_JOIN3(kTable_, COFFER_ARCH_NAME, COFFER_SHARD)[];
-const KernelFn* const COFFER_JOIN3(kTable_, COFFER_ARCH_NAME, COFFER_SHARD)[] = {
+extern const KernelList COFFER_JOIN3(kTable_, COFFER_ARCH_NAME, COFFER_SHARD)[];
+const KernelList COFFER_JOIN3(kTable_, COFFER_ARCH_NAME, COFFER_SHARD)[] = {
 #define COFFER_OP(Name) kernels_of<ops::Name>(),
 #include COFFER_OPS_LIST
 #undef COFFER_OP
-    nullptr};
+    {}};
 
 }  // namespace coffer::kernels

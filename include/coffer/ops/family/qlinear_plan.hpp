@@ -681,6 +681,8 @@ struct QMatMulOp {
     template <class Arch>
     static constexpr kernels::KernelFn kernels[] = {&kernels::qgemm<Arch>, &kernels::qprepare<Arch>,
                                                     &kernels::minmax_f32<Arch>, &kernels::quantize_f32<Arch>};
+    template <class Arch>
+    static constexpr kernels::KernelFn byte_kernels[] = {&kernels::qgemm<Arch>};
 };
 
 template <class Op>
@@ -698,6 +700,9 @@ struct QConvOp {
     static constexpr kernels::KernelFn kernels[] = {&kernels::qgemm<Arch>,      &kernels::qprepare<Arch>,
                                                     &kernels::minmax_f32<Arch>, &kernels::quantize_f32<Arch>,
                                                     &kernels::qconv<Arch>,      &kernels::qdepthwise<Arch>};
+    template <class Arch>
+    static constexpr kernels::KernelFn byte_kernels[] = {&kernels::qgemm<Arch>, nullptr, nullptr, nullptr,
+                                                         &kernels::qconv<Arch>};
 };
 
 }  // namespace coffer::ops
