@@ -27,6 +27,7 @@ constexpr size_t kMostFloats = 24;
 constexpr double kMatters = 0.25;   // share of the noise that is worth doing something about
 constexpr double kOutliers = 0.25;  // what a finer input must leave of a layer's noise: its outliers were to blame
 constexpr double kCheapWork = 0.02, kCheapWeights = 0.2;  // shares of the model that may become 16-bit
+constexpr float kHeadroom = 4;                            // 16 bits can spare two for what no sample showed
 constexpr double kWorthIt = 2.5;                          // dB gained for twice the work of some layers
 
 // Ways to choose a range; the one with the best outputs is taken.
@@ -128,7 +129,8 @@ class StaticQuantizer {
             const auto layer = plan.two_parts.find(node.outputs[0]);
             const auto x = histograms_.find(node.inputs[0]);
             if (layer == plan.two_parts.end() || x == histograms_.end()) return std::nullopt;
-            return TwoParts{scale_of(x->second.extremes()), layer->second};
+            const Range seen = x->second.extremes();
+            return TwoParts{scale_of({seen.low * kHeadroom, seen.high * kHeadroom}), layer->second};
         };
         COFFER_TRY(make_dynamic(model, found_later, in_two_parts));
         COFFER_TRY(optimize(model));
