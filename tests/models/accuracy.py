@@ -26,7 +26,7 @@ from quantized_models import float_twin, simulated  # noqa: E402
 
 BATCH = 50
 CALIBRATION = 10  # one picture in ten; the others are scored
-FILES = 667  # so that 600 are scored
+FILES = 1112  # so that 1,000 are scored
 SCORES = {"mobilenetv2_qdq": 83.0, "shufflenetv2_int8": 81.0}  # of their SOURCE.md
 
 
@@ -128,12 +128,12 @@ def int8(work):
         fine &= say(before - after <= 1.5, f"{name:<20} top-1 {before:5.1f} % in fp32, {after:5.1f} % in int8")
 
     files = datasets.real_files(FILES)
-    if len(files) < FILES:
-        return say(False, f"only {len(files)} files found on this machine")
     chosen = np.arange(len(files)) % CALIBRATION == 0
+    if np.sum(~chosen) < 200:
+        return say(False, f"only {len(files)} files found on this machine")
     floats, small = both("magika", onnx_file("magika"), "bytes", files[~chosen], files[chosen])
     same = floats == small
-    # The least of 200 files says little: 5 % of these are close calls in fp32.
+    # Of 200 files alone the share says little: half a percent of these have two winners within a hundredth.
     parts = ", ".join(f"{100 * np.mean(part):.1f}" for part in np.array_split(same, len(same) // 200))
     fine &= say(100 * np.mean(same) >= 99, f"{'magika':<20} int8 agrees with fp32 on {100 * np.mean(same):5.2f} % of "
                                            f"{len(same)} files ({parts})")
