@@ -28,6 +28,14 @@ bool is_complex(DType t) {
     return t == DType::kComplex64 || t == DType::kComplex128;
 }
 
+// Real and imaginary parts, as numbers of their own.
+TensorView parts(const TensorView& t) {
+    TensorView view = t;
+    view.dtype = t.dtype == DType::kComplex64 ? DType::kFloat : DType::kDouble;
+    view.shape = Shape{2 * t.elements()};
+    return view;
+}
+
 }  // namespace
 
 void Score::add(const TensorView& reference, const TensorView& got) {
@@ -40,7 +48,7 @@ void Score::add(const TensorView& reference, const TensorView& got) {
         }
         return;
     }
-    if (is_complex(reference.dtype)) return;  // no model returns these; real outputs are what is compared
+    if (is_complex(reference.dtype)) return add_numbers(parts(reference), parts(got));
     add_numbers(reference, got);
     add_rows(reference, got);
 }
@@ -102,6 +110,13 @@ std::string names(const Model& model, bool inputs) {
     const size_t count = inputs ? model.inputs().size() : model.outputs().size();
     for (size_t i = 0; i < count; ++i) text += " '" + (inputs ? model.input(i) : model.output(i)).name + "'";
     return text;
+}
+
+// What runners hold as state is among the inputs and outputs again, so that each sample gives it and it is scored.
+Result<std::shared_ptr<const Model>> without_states(const std::shared_ptr<const Model>& model) {
+    graph::Model graph = model->graph();
+    graph.states.clear();
+    return Model::create(std::move(graph), model->options());
 }
 
 // By name: a sealed file may hold some of the reference's inputs and outputs as state.
@@ -191,6 +206,13 @@ Result<Comparison> compare(const std::vector<Contender>& contenders, const std::
         m.cpu_ms = Timing::percentile(timing.cpu_ms, 0.5);
         const uint64_t peak = os::peak_memory_bytes();
         if (peak_known && peak > before) m.peak_bytes = peak - before;
+        if (!loaded.model->states().empty()) {
+            COFFER_TRY_ASSIGN(const auto scored, without_states(loaded.model));
+            runs = {};
+            m.outputs.clear();
+            COFFER_TRY_ASSIGN(runs.runner, Runner::create(scored, {.threads = options.threads}));
+            COFFER_TRY(match(reference, contender.name, runs, m.outputs));
+        }
         all.push_back(std::move(runs));
         result.entries.push_back(std::move(m));
     }

@@ -25,11 +25,13 @@ struct Contender {
 class Score {
  public:
     // Of the same type and shape; other outputs are an error of the caller. Equal elements (also NaN to NaN) are
-    // no noise.
+    // no noise. Complex numbers are two numbers.
     void add(const TensorView& reference, const TensorView& got);
 
+    // False while nothing was compared: no tensors, or without elements.
+    bool any() const { return numbers_ > 0 || rows_ > 0; }
     bool numeric() const { return numbers_ > 0; }
-    bool exact() const { return different_ == 0; }
+    bool exact() const { return any() && different_ == 0; }
     double snr_db() const;  // infinite when exact
     double cosine() const;
     double max_error() const { return max_error_; }

@@ -49,7 +49,8 @@ SampledTypes::SampledTypes(const graph::Model& model) {
                 const graph::Dim& d = (*type.dims)[i];
                 int64_t value = d.value;
                 if (!d.known()) {
-                    const auto [it, fresh] = bound.try_emplace(d.symbol.empty() ? "?" + std::to_string(id) + "." + std::to_string(i) : d.symbol, 0);
+                    const auto [it, fresh] = bound.try_emplace(
+                        d.symbol.empty() ? "?" + std::to_string(id) + "." + std::to_string(i) : d.symbol, 0);
                     if (fresh) it->second = i == 0 ? batch : (size += 32);
                     value = it->second;
                 }
@@ -68,7 +69,8 @@ SampledTypes::SampledTypes(const graph::Model& model) {
 
 bool SampledTypes::same_shape(graph::ValueId a, graph::ValueId b) const {
     for (const runtime::Analysis& s : samples_) {
-        if (!s.values[a].ready || !s.values[b].ready || !(s.values[a].type.shape == s.values[b].type.shape)) return false;
+        if (!s.values[a].ready || !s.values[b].ready || !(s.values[a].type.shape == s.values[b].type.shape))
+            return false;
     }
     return valid();
 }
@@ -80,6 +82,21 @@ int SampledTypes::rank(graph::ValueId id) const {
 
 DType SampledTypes::dtype(graph::ValueId id) const {
     return valid() && samples_[0].values[id].ready ? samples_[0].values[id].type.dtype : DType::kUndefined;
+}
+
+bool SampledTypes::same_dims(graph::ValueId a, graph::ValueId b, int count) const {
+    for (const runtime::Analysis& s : samples_) {
+        const auto &x = s.values[a], &y = s.values[b];
+        if (!x.ready || !y.ready || x.type.shape.rank() < count || y.type.shape.rank() < count) return false;
+        for (int i = 0; i < count; ++i) {
+            if (x.type.shape[i] != y.type.shape[i]) return false;
+        }
+    }
+    return valid();
+}
+
+int64_t SampledTypes::elements(graph::ValueId id) const {
+    return valid() && samples_[0].values[id].ready ? samples_[0].values[id].type.shape.elements() : -1;
 }
 
 int64_t SampledTypes::dim(graph::ValueId id, int axis) const {

@@ -14,7 +14,7 @@ std::optional<runtime::Analysis> analyse_fixed(const graph::Model& model);
 // ways. Two values whose shapes agree under both have the same shape for every binding, as far as a pass that
 // is checked again at plan time needs to know. Empty when inference fails.
 class SampledTypes {
-   public:
+ public:
     explicit SampledTypes(const graph::Model& model);
     bool valid() const { return !samples_.empty(); }
     bool same_shape(graph::ValueId a, graph::ValueId b) const;
@@ -24,7 +24,12 @@ class SampledTypes {
     // The size of a dimension when it is the same under both bindings, else -1.
     int64_t dim(graph::ValueId id, int axis) const;
 
-   private:
+    // The first `count` dimensions of both exist and agree.
+    bool same_dims(graph::ValueId a, graph::ValueId b, int count) const;
+    // Under one of the bindings; -1 when not known.
+    int64_t elements(graph::ValueId id) const;
+
+ private:
     std::vector<runtime::Analysis> samples_;
 };
 

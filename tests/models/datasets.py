@@ -51,8 +51,8 @@ def cifar10():
     return (pictures - IMAGENET_MEAN[:, None, None]) / IMAGENET_STD[:, None, None], raw[:, 0].astype(int)
 
 
-def real_files(count, skipped=0):
-    """Inputs of magika from files of this machine: as many kinds as there are, at most a few of each."""
+def real_files(count):
+    """Inputs of magika from different files of this machine: as many kinds as there are, at most a few of each."""
     roots = ["/usr/share", "/usr/bin", "/usr/include", "/usr/lib", "/etc", str(pathlib.Path(__file__).parents[2])]
     kinds = {}
     for root in roots:
@@ -65,8 +65,8 @@ def real_files(count, skipped=0):
                     kinds[key].append(path)
     # One of each kind, then a second of each, ...
     order = [files[i] for i in range(40) for _, files in sorted(kinds.items()) if i < len(files)]
-    found = []
-    for path in order[skipped:]:
+    found, seen = [], set()
+    for path in order:
         try:
             with open(path, "rb") as file:
                 first = file.read(4096)
@@ -74,9 +74,11 @@ def real_files(count, skipped=0):
                 last = file.read(4096)
         except OSError:
             continue
-        if len(first) >= 16:
-            # The two ends are all that counts.
-            found.append(features(first if len(first) < 4096 else first + last))
+        # The two ends are all that counts.
+        ends = first if len(first) < 4096 else first + last
+        if len(first) >= 16 and ends not in seen:
+            seen.add(ends)
+            found.append(features(ends))
         if len(found) == count:
             break
     return np.array(found, np.int32)

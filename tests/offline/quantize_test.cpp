@@ -2,6 +2,7 @@
 // steps of the float graph; bad data is named.
 #include <cmath>
 #include <filesystem>
+#include <numeric>
 #include <random>
 
 #include "catch.hpp"
@@ -133,6 +134,91 @@ TEST_CASE("quantize: constant activations keep their value") {
     const auto wanted = run(m, x);
     REQUIRE(quantize(m, {.dynamic = false, .data = folder.path.string(), .synthetic = false}) == "");
     CHECK(snr_db(wanted, run(m, x)) > 25);
+}
+
+namespace {
+
+// x -> Exp -> MatMul -> y: the input of the layer has outliers, and no integers come from further up.
+graph::Model outliers_network() {
+    graph::Model m;
+    graph::Graph& g = m.graphs.emplace_back();
+    const graph::ValueId x = g.add_value("x", graph::Type::tensor(DType::kFloat, Shape{16, 64}));
+    const graph::ValueId a = g.add_value("a", graph::Type::tensor(DType::kFloat, Shape{16, 64}));
+    const graph::ValueId y = g.add_value("y", graph::Type::tensor(DType::kFloat, Shape{16, 32}));
+    g.inputs = {x};
+    g.outputs = {y};
+    const auto w = m.add_constant(g, "w", random_floats(Shape{64, 32}, 1, 0.3f));
+    g.nodes.push_back({"Exp", "exp", {x}, {a}, {}});
+    g.nodes.push_back({"MatMul", "layer", {a, w}, {y}, {}});
+    return m;
+}
+
+}  // namespace
+
+TEST_CASE("quantize: an input with outliers is taken in two parts") {
+    Folder folder;
+    for (uint32_t i = 0; i < 4; ++i) {
+        folder.add(std::to_string(i) + ".npy", random_floats(Shape{16, 64}, 20 + i, 2));
+    }
+    const Tensor x = random_floats(Shape{16, 64}, 9, 2);
+    const auto wanted = run(outliers_network(), x);
+    graph::Model plain = outliers_network(), m = outliers_network();
+    REQUIRE(quantize(plain, {.dynamic = true, .data = "", .synthetic = false}) == "");
+    std::vector<std::string> notes;
+    REQUIRE(quantize(m, {.dynamic = false, .data = folder.path.string(), .synthetic = false}, &notes) == "");
+    CHECK(notes.back().find("1 with 16-bit input") != std::string::npos);
+    CHECK(count(m, "ai.coffer::QMatMul") == 2);
+    CHECK(std::ranges::count_if(m.constants, [](const auto& c) { return c.tensor.dtype() == DType::kInt8; }) == 1);
+    const auto got = run(m, x);
+    CHECK(snr_db(wanted, got) > snr_db(wanted, run(plain, x)) + 6);
+    // Beyond all that was seen: the second part finds its range at run time.
+    const Tensor far = random_floats(Shape{16, 64}, 10, 3);
+    CHECK(snr_db(run(outliers_network(), far), run(m, far)) > 25);
+}
+
+TEST_CASE("passes: a product with one-hot rows is a lookup") {
+    constexpr int64_t kClasses = 5;
+    graph::Model m;
+    graph::Graph& g = m.graphs.emplace_back();
+    const graph::ValueId ids = g.add_value("ids", graph::Type::tensor(DType::kInt32, Shape{2, 4, 1}));
+    graph::ValueId expanded = ids;
+    g.inputs = {ids};
+    std::vector<int32_t> numbers(kClasses);
+    std::iota(numbers.begin(), numbers.end(), 0);
+    bool lookup = true;
+    SECTION("as it is") {}
+    SECTION("expanded") {
+        Tensor shape = Tensor::create(DType::kInt64, Shape{3}).value();
+        std::ranges::copy(std::vector<int64_t>{2, 4, kClasses}, shape.span<int64_t>().begin());
+        expanded = g.add_value("expanded", graph::Type::tensor(DType::kInt32, Shape{2, 4, kClasses}));
+        const auto to = m.add_constant(g, "to", std::move(shape));
+        g.nodes.push_back({"Expand", "expand", {ids, to}, {expanded}, {}});
+    }
+    SECTION("not when the numbers do not count up") {
+        std::swap(numbers[1], numbers[3]);
+        lookup = false;
+    }
+    Tensor range = Tensor::create(DType::kInt32, Shape{1, 1, kClasses}).value();
+    std::ranges::copy(numbers, range.span<int32_t>().begin());
+    const auto value = [&](const char* name, DType type, int64_t last) {
+        return g.add_value(name, graph::Type::tensor(type, Shape{2, 4, last}));
+    };
+    const graph::ValueId same = value("same", DType::kBool, kClasses), rows = value("rows", DType::kFloat, kClasses);
+    const graph::ValueId y = value("y", DType::kFloat, 3);
+    g.outputs = {y};
+    const auto counting = m.add_constant(g, "range", std::move(range));
+    const auto w = m.add_constant(g, "w", random_floats(Shape{kClasses, 3}, 1));
+    g.nodes.push_back({"Equal", "equal", {expanded, counting}, {same}, {}});
+    g.nodes.push_back({"Cast", "cast", {same}, {rows}, {{"to", static_cast<int64_t>(DType::kFloat)}}});
+    g.nodes.push_back({"MatMul", "product", {rows, w}, {y}, {}});
+
+    Tensor x = Tensor::create(DType::kInt32, Shape{2, 4, 1}).value();
+    std::ranges::copy(std::vector<int32_t>{0, 4, 2, 1, -1, 5, INT32_MAX, INT32_MIN}, x.span<int32_t>().begin());
+    const auto wanted = run(m, x);
+    REQUIRE(offline::optimize(m).ok());
+    CHECK(count(m, "Gather") == (lookup ? 1 : 0));
+    CHECK(count(m, "MatMul") == (lookup ? 0 : 1));
+    CHECK(run(m, x) == wanted);
 }
 
 TEST_CASE("quantize: made-up samples are announced") {

@@ -3,7 +3,6 @@
 `./dev demo` runs this after the build. --own-model skips the download.
 """
 import argparse
-import json
 import os
 import pathlib
 import shutil
@@ -52,10 +51,6 @@ def write_npy(path, values):
     )
 
 
-def human(size):
-    return f"{size / 1e6:.2f} MB" if size >= 1e5 else f"{size / 1e3:.1f} kB"
-
-
 def make_keys(pack):
     heading("Keys: one for the device that may read the model, one for the vendor who signs it")
     for name, options in (("device", []), ("vendor", ["--signing"]), ("stranger", []), ("impostor", ["--signing"])):
@@ -64,30 +59,36 @@ def make_keys(pack):
         public.write_text(run(pack, "key", "pub", key, quiet=True).stdout)
 
 
-def calibration(classifier, count):
-    folder = WORK / "samples"
-    folder.mkdir()
-    written = 0
-    for path in files.of_this_machine(ROOT, 2 * count, seed=1):
-        values = classifier.features(path)
-        if values is not None and written < count:
-            write_npy(folder / f"{written:03}.npy", values)
-            written += 1
-    print(f"{written} real files of this machine become calibration samples")
-    return folder
+class Samples:
+    """Real files of this machine: every other one to calibrate with, the rest to see how it went."""
+
+    def __init__(self, classifier, calibrate, look):
+        pool = [(p, v) for p in files.of_this_machine(ROOT, 4 * max(calibrate, look), seed=1)
+                if (v := classifier.features(p)) is not None]  # fmt: skip
+        self.calibration = self.folder("calibration", pool[::2][:calibrate])
+        self.others = [path for path, _ in pool[1::2][:look]]
+        self.comparison = self.folder("comparison", pool[1::2][:64])
+
+    @staticmethod
+    def folder(name, samples):
+        folder = WORK / name
+        folder.mkdir()
+        for i, (_, values) in enumerate(samples):
+            write_npy(folder / f"{i:03}.npy", values)
+        return folder
 
 
-def seal(pack, classifier):
+def seal(pack, classifier, samples):
     """Packs the model twice; {precision: file}."""
     heading(f"Pack: {classifier.title} as float32 and as int8, encrypted to the device, signed by the vendor")
     labels = WORK / "labels.tsv"
     labels.write_text(classifier.labels_tsv())
     meta = [word for k, v in classifier.metadata().items() for word in ("--meta", f"{k}={v}")]
-    samples = calibration(classifier, 96)
+    print(f"{len(list(samples.calibration.iterdir()))} real files of this machine become calibration samples")
     sealed = {}
     for precision in ("fp32", "int8"):
         out = WORK / f"filetype.{precision}.coffer"
-        options = ["--data", samples] if precision == "int8" else []
+        options = ["--data", samples.calibration] if precision == "int8" else []
         begin = time.monotonic()
         result = run(pack, "pack", classifier.onnx, "-o", out, "--name", "com.example.filetype", "--model-version", "1",
                      "--precision", precision, *options, "--attach", labels, *meta,
@@ -111,7 +112,7 @@ def classify(program, sealed, paths):
     return {path: (kind, float(score)) for path, (_, kind, score, _) in zip(paths, lines, strict=True)}
 
 
-def run_on_files(program, sealed):
+def run_on_files(program, sealed, others):
     heading("Run: what is each of these files?")
     gallery = files.gallery(WORK / "files", ROOT, program)
     paths = [path for _, path in gallery]
@@ -122,22 +123,16 @@ def run_on_files(program, sealed):
         cells = [f"{kind} ({100 * score:.1f} %)" for kind, score in (a[path] for a in answers.values())]
         print(f"  {what:18} {path.name:22} {cells[0]:20} {cells[1]:20}")
 
-    others = files.of_this_machine(ROOT, 200, seed=2)
     wide = {precision: classify(program, path, others) for precision, path in sealed.items()}
     same = sum(wide["fp32"][p][0] == wide["int8"][p][0] for p in others)
     print(f"\n  On {len(others)} other files of this machine the two agree in {100 * same / len(others):.1f} %.")
 
 
-def measure(pack, classifier, sealed):
-    heading("Sizes and times, one thread")
-    print(f"  {'':22} {'size':>10} {'load':>10} {'one run':>10} {'peak memory':>12}")
-    print(f"  {classifier.onnx.name:22} {human(classifier.onnx.stat().st_size):>10}")
-    for path in sealed.values():
-        result = run(pack, "bench", path, "--key", WORK / "device.key", "--trust", WORK / "vendor.pub",
-                     "--threads", "1", "--json", quiet=True)  # fmt: skip
-        b = json.loads(result.stdout)
-        print(f"  {path.name:22} {human(path.stat().st_size):>10} {b['load_ms']:7.1f} ms {b['median_ms']:7.2f} ms "
-              f"{human(b['peak_memory_bytes']):>12}")  # fmt: skip
+def compare(pack, classifier, sealed, samples):
+    heading("Compare: the original beside both sealed files, on other files than those it was calibrated with")
+    result = run(pack, "compare", classifier.onnx, *sealed.values(), "--data", samples.comparison, "--threads", "1",
+                 "--key", WORK / "device.key", "--trust", WORK / "vendor.pub", "--report", WORK / "compare.html")  # fmt: skip
+    print(result.stdout.rstrip())
 
 
 def attack(pack, sealed):
@@ -172,10 +167,11 @@ def main():
         classifier = models.own()
     try:
         make_keys(pack)
-        sealed = seal(pack, classifier)
+        samples = Samples(classifier, 96, 200)
+        sealed = seal(pack, classifier, samples)
         verify(pack, sealed)
-        run_on_files(program, sealed)
-        measure(pack, classifier, sealed)
+        run_on_files(program, sealed, samples.others)
+        compare(pack, classifier, sealed, samples)
         attack(pack, sealed)
     except Failed as error:
         print(f"demo: {error}", file=sys.stderr)

@@ -25,6 +25,7 @@ constexpr std::array kPasses = {
     Pass{"fold_scales", passes::fold_scales},
     Pass{"recognise_activations", passes::recognise_activations},
     Pass{"recognise_layer_norm", passes::recognise_layer_norm},
+    Pass{"recognise_lookups", passes::recognise_lookups},
     Pass{"fuse_bias", passes::fuse_bias},
     Pass{"fuse_residual", passes::fuse_residual},
     Pass{"fuse_activations", passes::fuse_activations},

@@ -12,7 +12,7 @@ Status run_all(const graph::Model& model, const Samples& samples, size_t count,
     COFFER_TRY_ASSIGN(const auto shared, runtime::Model::create(model));
     COFFER_TRY_ASSIGN(const auto runner, runtime::Runner::create(shared));
     for (size_t s = 0; s < count; ++s) {
-        COFFER_TRY(run_sample(*runner, samples, s));
+        COFFER_TRY(run_sample(*runner, samples, s * samples.size() / count));
         for (size_t i = 0; i < shared->outputs().size(); ++i) COFFER_TRY(see(s, i, runner->output(i).tensor));
     }
     return {};

@@ -12,7 +12,7 @@ struct Fidelity {
 
 class Reference {
  public:
-    // Runs `model` on the first `count` samples and keeps its float outputs.
+    // Runs `model` on `count` of the samples, evenly spread, and keeps its float outputs.
     static Result<Reference> of(const graph::Model& model, const Samples& samples, size_t count);
     // Runs `changed`, whose outputs are the same, on the same samples.
     Result<Fidelity> compare(const graph::Model& changed) const;
