@@ -16,6 +16,7 @@ import sys
 import tarfile
 
 import flat
+import licence
 from flat import Repeat
 from reader import (FLOAT32, HDR_FIELDS, HDR_STRUCT, INT64, MANIFEST_SCHEMA, NONE, PAGE, STRING, BOOL, FileKeys, hmac_sha256,
                     identity_text, key_id, leaf, le2, le8, padme, sha256, table_root, x25519_public)
@@ -289,14 +290,17 @@ def fixed_parts():
         bad(f"incompat_bit_{bit}", "unsupported", f"unknown incompat bit {bit}", incompat=1 << bit)
     for suite in (0, 3, 0x0102, 0xFFFF):
         bad(f"suite_{suite}", "unsupported", f"suite {suite}", suite=suite)
-    bad("chunk_log2_13", "format", "chunks of 8 KiB", chunk_log2=13)
-    bad("chunk_log2_21", "format", "chunks of 2 MiB", chunk_log2=21)
+    for log2 in (13, 21):
+        vector(f"hdr_chunk_log2_{log2}", "format", f"a file in chunks of 2^{log2} bytes, right in everything else", base(chunk_log2=log2))
     bad("chunk_log2_255", "format", "chunks of 2^255", chunk_log2=255)
     bad("zero", "format", "the zero byte", zero=1)
     bad("reserved_first", "format", "first reserved byte", reserved=b"\1" + bytes(247))
     bad("reserved_last", "format", "last reserved byte", reserved=bytes(247) + b"\1")
-    bad("manifest_len_0", "format", "manifest_len 0", manifest_len=0)
-    bad("manifest_len_odd", "format", "manifest_len not a multiple of 4096", manifest_len=4097)
+    no_manifest = {"manifest_len": 0, "table_off": 4096, "payload_off": 8192, "body_len": h["body_len"] - 4096}
+    vector("hdr_manifest_len_0", "format", "no MANIFEST; all offsets fit",
+           base(on_sealed_manifest=lambda _: b"", on_header=set_header(**no_manifest)))
+    vector("hdr_manifest_len_odd", "format", "MANIFEST is 4 bytes longer than whole pages; all offsets fit",
+           base(on_plain=lambda p: p + bytes(4)))
     bad("manifest_len_more", "format", "manifest_len a page more", manifest_len=8192)
     bad("manifest_len_wraps", "format", "4096 + manifest_len wraps to 0", manifest_len=2**64 - 4096)
     bad("manifest_len_half", "format", "manifest_len 2^63", manifest_len=2**63)
@@ -541,6 +545,97 @@ def slots():
     slots_of_distributors()
     grants()
     vector("licence_required", "licence", "a licence is required, and the reader has none", base(incompat=4), verify="success")
+
+
+LICENSOR, PRODUCT_KEY = Signer(secret("licensor")), secret("product key")
+
+
+def licences():
+    """5.8"""
+    file = base(incompat=4, recipients=[to_kek(PRODUCT_KEY)])
+    net = sha256(b"coffer/v1/model", NAME.encode())[:16]
+    claims = {"issued": 1_700_000_000, "product": "detector", "holder": "somebody", "not_before": 1_700_000_000,
+              "not_after": 1_800_000_000, "grace": 1000, "models": list(net), "min_version": 2, "max_version": 5}
+    salt = secret("host salt")
+    host = {"kind": "machine-id", "salt": list(salt), "mac": list(hmac_sha256(salt, b"abc"))}
+
+    def order(claims=(), **changes):
+        fields = {"product_keys": [PRODUCT_KEY], "recipients": [to_x25519(x25519_public(IDENTITY))], "signers": [LICENSOR], **changes}
+        return licence.Order(claims={**base_claims, **dict(claims)}, **fields)
+    base_claims = claims
+
+    def case(name, expect, comment, *orders, file=file, keys=(IDENTITY_LINE,), extra=(), time=1_750_000_000,
+             licensor=LICENSOR.public, **changes):
+        data = [o if isinstance(o, bytes) else o.write() for o in orders or [order(**changes)]]
+        vector(f"licence_{name}", expect, comment, file, verify="success", keys=[*keys, *(f"licence: {d.hex()}" for d in data)],
+               extra=[f"licensor: {licensor.hex()}", f"time: {time}", *extra])
+
+    def claim(name, expect, comment, time=1_750_000_000, extra=(), **fields):
+        case(name, expect, comment, order(fields), time=time, extra=extra)
+    ok, bad = "success", "licence"
+    good = order().write()
+    case("valid", ok, "a licence for the device")
+    case("valid_chacha_wraps", ok, "wraps of suite 2 for a file of suite 1", suite=2)
+    case("valid_second", ok, "the second of two licences fits", order({"models": list(bytes(16))}), order())
+    case("valid_two_wraps", ok, "the key wrapped for two devices", recipients=[to_x25519(x25519_public(OTHER_IDENTITY)),
+                                                                              to_x25519(x25519_public(IDENTITY))])
+    case("valid_two_products", ok, "two product keys, one of them the file's", product_keys=[OTHER_KEK, PRODUCT_KEY])
+    claim("valid_open_end", ok, "no dates and no highest version", not_before=0, not_after=0, max_version=0, grace=0)
+    claim("valid_grace", ok, "the last second of the grace", time=1_800_001_000)
+    claim("valid_host", ok, "bound to this host", hosts=[host], hosts_needed=1, extra=["host: machine-id= abc\t"])
+    claim("valid_product", ok, "for the product that is asked for", extra=["product: detector"])
+    vector("licence_product_key_alone", bad, "the product key itself opens nothing without a licence", file, verify="success",
+           keys=[f"kek: {PRODUCT_KEY.hex()}"], extra=[f"licensor: {LICENSOR.public.hex()}"])
+    case("product_key_beside", "no_recipient", "the product key itself opens nothing beside a licence for another device",
+         recipients=[to_x25519(x25519_public(OTHER_IDENTITY))], keys=[IDENTITY_LINE, f"kek: {PRODUCT_KEY.hex()}"])
+    claim("expired", bad, "a second after the grace", time=1_800_001_001)
+    claim("not_yet", bad, "a second too early", time=1_699_999_999)
+    claim("model", bad, "for another model", models=list(secret("x")[:16]))
+    claim("version_low", bad, "for newer versions", min_version=4)
+    claim("version_high", bad, "for older versions", max_version=2)
+    claim("product", bad, "for another product", extra=["product: other"])
+    claim("host", bad, "bound to another host", hosts=[host], hosts_needed=1, extra=["host: machine-id=abd"])
+    claim("host_unknown", bad, "bound to a host, and the reader knows nothing of its own", hosts=[host], hosts_needed=1)
+    case("stranger", bad, "signed by a stranger", signers=[STRANGER])
+    case("publisher", bad, "signed by the publisher, who is no licensor", signers=[VENDOR])
+    case("unsigned", bad, "not signed", signers=[])
+    case("signature", bad, "a bit of the signature", flip(len(good) - 3)(good))
+    case("claims_flipped", bad, "a bit of the claims", flip(80)(good))
+    case("id_flipped", bad, "a bit of licence_id", flip(16)(good))
+    case("label", bad, "signed under the label of SLOTS", on_entries=lambda e, start: [LICENSOR.entry("coffer/v1/slots-sig", sha256(start))])
+    case("head_magic", bad, "another magic", on_head=lambda h: {**h, "magic": b"COFT"})
+    case("head_version", bad, "version 2", on_head=lambda h: {**h, "version": 2})
+    case("head_reserved", bad, "a reserved byte", on_head=lambda h: {**h, "reserved": bytes(31) + b"\1"})
+    case("cut", bad, "cut by a byte", good[:-1])
+    case("extended", bad, "a byte behind it", good + b"\0")
+    case("wrap_kind", bad, "a product key wrapped for a raw key", recipients=[to_kek(KEK)], keys=[KEK_LINE])
+    case("wrap_flipped", "unwrap", "a bit of a wrap; signed", on_wraps=lambda w: [(*w[0][:3], w[0][3][:-1] + bytes([w[0][3][-1] ^ 1]))])
+    case("wrap_of_other", "unwrap", "a wrap of another licence; signed", on_bound=lambda _: secret("other licence"))
+    claim("kek_id", "unwrap", "the wrap holds another key than the claims name", kek_ids=list(bytes(16)))
+    case("other_product_key", "no_recipient", "the product key of another product", product_keys=[OTHER_KEK])
+    case("other_device", "no_recipient", "for another device", recipients=[to_x25519(x25519_public(OTHER_IDENTITY))])
+    for name, comment, fields in (
+            ("format", "format 2", {"format": 2}), ("needs", "needs something unknown", {"needs": ["x"]}),
+            ("suite", "suite 3", {"suite": 3}), ("no_product", "no product", {"product": ""}),
+            ("product_control", "a control character in the product", {"product": "a\n"}),
+            ("dates", "not_after before not_before", {"not_after": 1_699_999_999, "grace": 10**8}),
+            ("grace", "a grace of eleven years", {"grace": 3661 * 86400}), ("no_models", "no model", {"models": []}),
+            ("models_odd", "15 bytes of model ids", {"models": list(net[:15])}),
+            ("models_twice", "a model twice", {"models": list(net * 2)}),
+            ("versions", "max_version below min_version", {"min_version": 3, "max_version": 2}),
+            ("features_twice", "a feature twice", {"features": ["a", "a"]}),
+            ("hosts_needed", "more hosts needed than there are", {"hosts": [host], "hosts_needed": 2}),
+            ("hosts_none_needed", "hosts, and none needed", {"hosts": [host]}),
+            ("host_kind", "a kind of host in capitals", {"hosts": [{**host, "kind": "Machine"}], "hosts_needed": 1}),
+            ("host_salt", "a salt of 31 bytes", {"hosts": [{**host, "salt": [0] * 31}], "hosts_needed": 1}),
+            ("kek_ids_missing", "fewer kek_ids than wraps", {"kek_ids": []})):
+        case(f"claims_{name}", bad, comment + "; signed", order(fields))
+    case("claims_identifier", bad, "another file identifier; signed", on_claims=lambda b: b[:4] + b"COLD" + b[8:])
+    mixed = base(incompat=4, recipients=[to_kek(PRODUCT_KEY), to_x25519(x25519_public(IDENTITY))])
+    vector("licence_other_slots", "format", "a slot that is no product key beside one", mixed, keys=[IDENTITY_LINE, f"licence: {good.hex()}"],
+           extra=[f"licensor: {LICENSOR.public.hex()}", "time: 1750000000"])
+    vector("licence_unprotected", "format", "a licence asked for by an unprotected file", base(incompat=12, recipients=[in_clear()]),
+           keys=[IDENTITY_LINE, f"licence: {good.hex()}"], extra=[f"licensor: {LICENSOR.public.hex()}", "time: 1750000000", "allow: unprotected"])
 
 
 def slots_of_distributors():
@@ -955,8 +1050,12 @@ def manifest_rules():
     tensor("quant", "quantization parameters of a plain tensor", quant={"scales": [1.0]})
     tensor("rank_9", "rank 9", index=4, shape=[1] * 8 + [3])
     tensor("rank_8", "rank 8", "success", index=3, shape=[70])
-    tensor("dim_large", "a dim of 2^31 + 1", index=3, shape=[2**31 + 1])
-    tensor("dim_negative", "a dim of 2^64 - 1", index=3, shape=[2**64 - 1])
+    empty_last = {"items": lambda i: [*i[:4], b"", *i[5:]]}
+    for name, dim in (("large", 2**31 + 1), ("negative", 2**64 - 1)):
+        rule(f"tensor_dim_{name}", f"a dim of {dim}, without elements", lambda m, d=dim: m["tensors"][4].update(shape=[d, 0]), **empty_last)
+    rule("tensor_dim_largest", "a dim of 2^31, without elements", lambda m: m["tensors"][4].update(shape=[2**31, 0]), "success", **empty_last)
+    rule("tensor_size_wraps_to_0", "dims whose size wraps to the 0 bytes there are",
+         lambda m: m["tensors"][4].update(shape=[2**31, 2**31, 2**31]), **empty_last)
     tensor("size_wraps", "dims whose product wraps to 0", index=3, shape=[2**31, 2**31, 4])
     tensor("size_wraps_exactly", "dims whose product in bytes wraps to the size", index=0, shape=[2**31, 2**31, 2**31, 3])
     tensor("strings_short", "fewer bytes than the offsets need", index=1, shape=[30])
@@ -1027,6 +1126,9 @@ def manifest_rules():
     attr("i_and_tensor", "an int with a tensor", lambda a: a[0].update(tensor=0))
     attr("i_and_graph", "an int with a graph", lambda a: a[0].update(graph=1))
     attr("list_65", "a list of 65 elements in place", lambda a: a[3].update(ints=list(range(65))))
+    attr("list_65_floats", "a list of 65 floats in place", lambda a: a[4].update(floats=[0.5] * 65))
+    attr("list_65_strings", "a list of 65 strings in place", lambda a: a[5].update(strings=["x"] * 65))
+    attr("list_range", "a list in a tensor out of range", lambda a: a[7].update(tensor=5))
     attr("list_64", "a list of 64 elements in place", lambda a: a[3].update(ints=list(range(64))), "success")
     attr("list_both", "a list in place and as a tensor", lambda a: a[7].update(ints=[1]))
     attr("list_dtype", "a list of ints in a float tensor", lambda a: a[7].update(tensor=0))
@@ -1082,6 +1184,8 @@ def manifest_rules():
     buffer("string_unterminated", "a string without its zero", lambda b: b.replace(b"testkit\0", b"testkit\1"))
     buffer("string_long", "a string longer than the buffer", lambda b: b.replace(le4(7) + b"testkit", le4(0x7FFFFFF0) + b"testkit"))
     buffer("vector_long", "a list whose count times eight wraps", lambda b: b.replace(le4(2) + struct.pack("<2q", 1, 2), le4(0x20000002) + struct.pack("<2q", 1, 2)))
+    for kind, comment in (("long", "a list of ints"), ("ulong", "the shapes of tensors")):
+        buffer(f"misaligned_{kind}", f"{comment} off by 4 bytes", lambda b, k=kind: flat.encode(MANIFEST_SCHEMA, flat_plain(b), k))
     buffer("offset_self", "a string offset of 0", _zero_offset)
     vector("manifest_padding", invalid, "a byte behind the FlatBuffer; authentic", base(on_plain=lambda p: p[:-1] + b"\1"), verify="success")
     vector("manifest_padding_first", invalid, "the byte right behind the FlatBuffer; authentic", base(on_plain=_first_padding), verify="success")
@@ -1139,7 +1243,7 @@ def _first_padding(plain):
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 def generate():
-    for part in (sound, fixed_parts, signatures, slots, manifest_and_payload, manifest_rules):
+    for part in (sound, fixed_parts, signatures, slots, licences, manifest_and_payload, manifest_rules):
         part()
     return dict(sorted(VECTORS.items()))
 
