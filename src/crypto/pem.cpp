@@ -238,7 +238,7 @@ Result<P256Identity> p256_private_from_pem(Bytes pem) {
     if (is_encrypted_pem(pem)) {
         return error(Code::kFormat, "the key is encrypted; keys that open models are files without a passphrase");
     }
-    if (is_single_block(as_text(pem), "EC PRIVATE KEY")) {
+    if (single_block(as_text(pem), "EC PRIVATE KEY")) {
         return error(Code::kFormat, "an EC PRIVATE KEY; convert it with: openssl pkcs8 -topk8 -nocrypt");
     }
     COFFER_TRY_ASSIGN(const SecretBytes der, decode_pem(pem, kPrivateLabel, kP256));
