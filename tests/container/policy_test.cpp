@@ -144,11 +144,100 @@ TEST_CASE("signatures: missing, of a stranger, too few, enough") {
     CHECK(open_class(doubled, two, ring) == Detail::kSignature);
 }
 
-TEST_CASE("a policy that trusts nobody opens nothing") {
-    auto opened = open(Source::memory(plain_file()), {}, keys().x25519_ring());
-    REQUIRE(!opened.ok());
-    CHECK(opened.error().code() == Code::kAuth);
-    CHECK(opened.error().detail() == Detail::kUntrusted);
+TEST_CASE("a policy that trusts nobody opens nothing, and looks at nothing") {
+    const FileBytes file = plain_file();
+    int looked = 0;
+    const Source source = Source::reader({[&]() -> Result<uint64_t> {
+                                              ++looked;
+                                              return file.size();
+                                          },
+                                          [&](uint64_t offset, MutableBytes dst) -> Status {
+                                              ++looked;
+                                              std::memcpy(dst.data(), file.data() + offset, dst.size());
+                                              return {};
+                                          }});
+    trust::Policy too_few = keys().policy();
+    too_few.threshold = 2;
+    for (const trust::Policy& policy : {trust::Policy(), too_few}) {
+        auto opened = open(source, policy, keys().x25519_ring());
+        REQUIRE(!opened.ok());
+        CHECK(opened.error().code() == Code::kAuth);
+        CHECK(opened.error().detail() == Detail::kUntrusted);
+        CHECK(looked == 0);
+    }
+    CHECK(open(source, keys().policy(), keys().x25519_ring()).ok());
+    CHECK(looked > 0);
+}
+
+TEST_CASE("a policy without sense is the caller's mistake") {
+    const FileBytes file = plain_file();
+    const auto code = [&](auto change) {
+        trust::Policy p = keys().policy();
+        change(p);
+        auto opened = open(Source::memory(file), p, keys().x25519_ring());
+        return opened.ok() ? Code::kOk : opened.error().code();
+    };
+    CHECK(code([](auto& p) { p.threshold = 0; }) == Code::kInvalidArgument);
+    CHECK(code([](auto& p) { p.signers.push_back(p.signers[0]); }) == Code::kInvalidArgument);
+    CHECK(code([](auto& p) { p.suites.clear(); }) == Code::kInvalidArgument);
+    CHECK(code([](auto& p) { p.slot_kinds.clear(); }) == Code::kInvalidArgument);
+    CHECK(open(Source::reader({}), keys().policy(), {}).error().code() == Code::kInvalidArgument);
+    CHECK(open(Source::reader({[] { return Result<uint64_t>(10'000); }, {}}), keys().policy(), {}).error().code() ==
+          Code::kInvalidArgument);
+}
+
+TEST_CASE("a source is not read behind its end") {
+    const FileBytes four(4);
+    Source source = Source::memory(four);
+    REQUIRE(source.open().ok());
+    FileBytes dst(2);
+    CHECK(source.read_at(2, dst).ok());
+    CHECK(source.read_at(4, {}).ok());
+    for (const uint64_t offset : {uint64_t{3}, uint64_t{4}, uint64_t{5}, ~uint64_t{0}}) {
+        CHECK(source.read_at(offset, dst).error().detail() == Detail::kIo);
+    }
+    CHECK(source.read_at(5, {}).error().detail() == Detail::kIo);
+}
+
+TEST_CASE("what a model needs besides its payload counts as memory") {
+    graph::Model m = small_model();
+    m.add_constant(m.graphs[0], "words", Tensor::of<std::string>(std::vector<std::string>(10'000)));
+    const FileBytes file = pack(m, signed_options({keys().raw()}));
+    trust::Policy p = keys().policy();
+    p.caps.max_memory = 200'000;  // 80,000 of payload, 10,000 strings
+    CHECK(open_class(file, p, keys().raw_ring()) == Detail::kLimit);
+    p.caps.max_memory = 1'000'000;
+    CHECK(open_class(file, p, keys().raw_ring()) == Detail::kNone);
+}
+
+TEST_CASE("the format's bounds on slots hold whatever the policy's caps are") {
+    trust::Caps caps;
+    caps.slots = 5'000;
+    caps.slot_bytes = 100'000;
+    const auto region = [](uint16_t count, uint32_t body) {
+        Writer w;
+        w.put("COFS");
+        w.u16(1);
+        w.u16(count);
+        w.u64(1);
+        w.u32(static_cast<uint32_t>(kSlotsHead + count * (kSlotHead + body) + kMacSize));
+        w.u32(0);
+        w.zeros(32 + 8);
+        for (uint16_t i = 0; i < count; ++i) {
+            w.u16(0x8000);
+            w.u16(0);
+            w.u32(body);
+            w.u64(i);
+            w.u64(0);
+            w.zeros(body);
+        }
+        w.zeros(kMacSize);
+        return w.take();
+    };
+    CHECK(parse_slots(region(1024, 1), caps).ok());
+    CHECK(parse_slots(region(1025, 1), caps).error().detail() == Detail::kFormat);
+    CHECK(parse_slots(region(1, 8192), caps).ok());
+    CHECK(parse_slots(region(1, 8193), caps).error().detail() == Detail::kFormat);
 }
 
 TEST_CASE("unprotected files need a policy that says so") {
@@ -220,6 +309,10 @@ TEST_CASE("caps") {
     };
     CHECK(capped([](auto& c) { c.file_bytes = 50'000; }) == Detail::kLimit);
     CHECK(capped([](auto& c) { c.manifest_bytes = 4095; }) == Detail::kLimit);
+    CHECK(capped([](auto& c) { c.slots_bytes = 100; }) == Detail::kLimit);
+    CHECK(capped([](auto& c) { c.slots = 0; }) == Detail::kFormat);
+    CHECK(capped([](auto& c) { c.slot_bytes = 83; }) == Detail::kFormat);
+    CHECK(capped([](auto& c) { c.slot_bytes = 84; }) == Detail::kNone);
     CHECK(capped([](auto& c) { c.max_memory = 100'000; }) == Detail::kLimit);
     CHECK(capped([](auto& c) { c.max_memory = 120'000; }) == Detail::kNone);
     CHECK(capped([](auto& c) { c.tensors = 1; }) == Detail::kLimit);

@@ -78,6 +78,33 @@ void check_flip(const Small& s, size_t at, int bit, const Classes& expected, Fil
     file[at] ^= static_cast<std::byte>(1 << bit);
 }
 
+// The bytes between SIGS and SLOTS for which `chosen` says so.
+void check_bytes_between(const Small& s, bool (*chosen)(size_t)) {
+    FileBytes file = s.file;
+    const trust::Policy policy = keys().policy();
+    const trust::Keyring ring = keys().raw_ring();
+    trust::Policy aead_only = policy;
+    aead_only.integrity = trust::Integrity::kAeadOnly;
+    for (size_t at = kHeadSize; at < s.header.body_len; ++at) {
+        if (!chosen(at)) continue;
+        const bool payload = at >= s.header.payload_off;
+        const Detail expected = at < s.header.table_off ? Detail::kManifestAuth
+                                : at < s.table_end      ? Detail::kTree
+                                : !payload              ? Detail::kFormat
+                                                        : Detail::kTree;
+        const int bit = static_cast<int>(at % 8);
+        check_flip(s, at, bit, {expected}, file, policy, ring);
+        file[at] ^= std::byte{0x80};
+        auto verified = verify(Source::memory(file), policy);
+        if (verified.ok() || verified.error().detail() != expected) FAIL_CHECK("verify, byte " << at);
+        const Detail without_leaves = payload ? Detail::kChunkAuth : expected;
+        if (open_class(file, aead_only, ring) != without_leaves) FAIL_CHECK("without leaves, byte " << at);
+        file[at] ^= std::byte{0x80};
+    }
+    REQUIRE(open_class(file, policy, ring) == Detail::kNone);
+    REQUIRE(open_class(file, aead_only, ring) == Detail::kNone);
+}
+
 }  // namespace
 
 TEST_CASE("every bit of HDR, SIGS and SLOTS matters") {
@@ -98,30 +125,14 @@ TEST_CASE("every bit of HDR, SIGS and SLOTS matters") {
 }
 
 TEST_CASE("every byte between matters, with a key and without") {
-    const Small s(17'000);
-    REQUIRE(s.header.n_chunks == 2);
-    FileBytes file = s.file;
-    const trust::Policy policy = keys().policy();
-    const trust::Keyring ring = keys().raw_ring();
-    trust::Policy aead_only = policy;
-    aead_only.integrity = trust::Integrity::kAeadOnly;
-    for (size_t at = kHeadSize; at < s.header.body_len; ++at) {
-        const bool payload = at >= s.header.payload_off;
-        const Detail expected = at < s.header.table_off ? Detail::kManifestAuth
-                                : at < s.table_end      ? Detail::kTree
-                                : !payload              ? Detail::kFormat
-                                                        : Detail::kTree;
-        const int bit = static_cast<int>(at % 8);
-        check_flip(s, at, bit, {expected}, file, policy, ring);
-        file[at] ^= std::byte{0x80};
-        auto verified = verify(Source::memory(file), policy);
-        if (verified.ok() || verified.error().detail() != expected) FAIL_CHECK("verify, byte " << at);
-        const Detail without_leaves = payload ? Detail::kChunkAuth : expected;
-        if (open_class(file, aead_only, ring) != without_leaves) FAIL_CHECK("without leaves, byte " << at);
-        file[at] ^= std::byte{0x80};
-    }
-    REQUIRE(open_class(file, policy, ring) == Detail::kNone);
-    REQUIRE(open_class(file, aead_only, ring) == Detail::kNone);
+    check_bytes_between(Small(600), [](size_t) { return true; });
+}
+
+TEST_CASE("bytes of several chunks matter, with a key and without") {
+    const Small s;
+    REQUIRE(s.header.n_chunks == 3);
+    // Chunks begin at multiples of 4096.
+    check_bytes_between(s, [](size_t at) { return at % 67 == 0 || at % 4096 == 0 || at % 4096 == 4095; });
 }
 
 TEST_CASE("without a signature the key itself vouches for the header") {
@@ -269,6 +280,27 @@ TEST_CASE("a header that claims the world costs nothing") {
     CHECK(opened.error().detail() == Detail::kLimit);
     CHECK(opened.error().code() == Code::kLimit);
     CHECK(read == kHeadSize);
+
+    // One byte more than the format allows, in a source that claims as much.
+    h = s.header;
+    h.payload_len = kMaxPayload;
+    REQUIRE(derive_regions(h));
+    ++h.payload_len;
+    h.payload_off += kRegionAlign;  // TABLE filled its last page
+    h.body_len += kRegionAlign + 1;
+    h.n_chunks += 1;
+    h.table_len += kTableEntry;
+    const FileBytes larger = with_header(h);
+    trust::Policy roomy = keys().policy();
+    roomy.caps.file_bytes = ~uint64_t{0};
+    auto refused = open(Source::reader({[&]() -> Result<uint64_t> { return h.body_len + 200; },
+                                        [&](uint64_t, MutableBytes dst) -> Status {
+                                            std::memcpy(dst.data(), larger.data(), dst.size());
+                                            return {};
+                                        }}),
+                        roomy, keys().raw_ring());
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().detail() == Detail::kFormat);
 }
 
 TEST_CASE("junk of every size") {

@@ -289,14 +289,17 @@ def fixed_parts():
         bad(f"incompat_bit_{bit}", "unsupported", f"unknown incompat bit {bit}", incompat=1 << bit)
     for suite in (0, 3, 0x0102, 0xFFFF):
         bad(f"suite_{suite}", "unsupported", f"suite {suite}", suite=suite)
-    bad("chunk_log2_13", "format", "chunks of 8 KiB", chunk_log2=13)
-    bad("chunk_log2_21", "format", "chunks of 2 MiB", chunk_log2=21)
+    for log2 in (13, 21):
+        vector(f"hdr_chunk_log2_{log2}", "format", f"a file in chunks of 2^{log2} bytes, right in everything else", base(chunk_log2=log2))
     bad("chunk_log2_255", "format", "chunks of 2^255", chunk_log2=255)
     bad("zero", "format", "the zero byte", zero=1)
     bad("reserved_first", "format", "first reserved byte", reserved=b"\1" + bytes(247))
     bad("reserved_last", "format", "last reserved byte", reserved=bytes(247) + b"\1")
-    bad("manifest_len_0", "format", "manifest_len 0", manifest_len=0)
-    bad("manifest_len_odd", "format", "manifest_len not a multiple of 4096", manifest_len=4097)
+    no_manifest = {"manifest_len": 0, "table_off": 4096, "payload_off": 8192, "body_len": h["body_len"] - 4096}
+    vector("hdr_manifest_len_0", "format", "no MANIFEST; all offsets fit",
+           base(on_sealed_manifest=lambda _: b"", on_header=set_header(**no_manifest)))
+    vector("hdr_manifest_len_odd", "format", "MANIFEST is 4 bytes longer than whole pages; all offsets fit",
+           base(on_plain=lambda p: p + bytes(4)))
     bad("manifest_len_more", "format", "manifest_len a page more", manifest_len=8192)
     bad("manifest_len_wraps", "format", "4096 + manifest_len wraps to 0", manifest_len=2**64 - 4096)
     bad("manifest_len_half", "format", "manifest_len 2^63", manifest_len=2**63)
@@ -955,8 +958,12 @@ def manifest_rules():
     tensor("quant", "quantization parameters of a plain tensor", quant={"scales": [1.0]})
     tensor("rank_9", "rank 9", index=4, shape=[1] * 8 + [3])
     tensor("rank_8", "rank 8", "success", index=3, shape=[70])
-    tensor("dim_large", "a dim of 2^31 + 1", index=3, shape=[2**31 + 1])
-    tensor("dim_negative", "a dim of 2^64 - 1", index=3, shape=[2**64 - 1])
+    empty_last = {"items": lambda i: [*i[:4], b"", *i[5:]]}
+    for name, dim in (("large", 2**31 + 1), ("negative", 2**64 - 1)):
+        rule(f"tensor_dim_{name}", f"a dim of {dim}, without elements", lambda m, d=dim: m["tensors"][4].update(shape=[d, 0]), **empty_last)
+    rule("tensor_dim_largest", "a dim of 2^31, without elements", lambda m: m["tensors"][4].update(shape=[2**31, 0]), "success", **empty_last)
+    rule("tensor_size_wraps_to_0", "dims whose size wraps to the 0 bytes there are",
+         lambda m: m["tensors"][4].update(shape=[2**31, 2**31, 2**31]), **empty_last)
     tensor("size_wraps", "dims whose product wraps to 0", index=3, shape=[2**31, 2**31, 4])
     tensor("size_wraps_exactly", "dims whose product in bytes wraps to the size", index=0, shape=[2**31, 2**31, 2**31, 3])
     tensor("strings_short", "fewer bytes than the offsets need", index=1, shape=[30])
@@ -1027,6 +1034,9 @@ def manifest_rules():
     attr("i_and_tensor", "an int with a tensor", lambda a: a[0].update(tensor=0))
     attr("i_and_graph", "an int with a graph", lambda a: a[0].update(graph=1))
     attr("list_65", "a list of 65 elements in place", lambda a: a[3].update(ints=list(range(65))))
+    attr("list_65_floats", "a list of 65 floats in place", lambda a: a[4].update(floats=[0.5] * 65))
+    attr("list_65_strings", "a list of 65 strings in place", lambda a: a[5].update(strings=["x"] * 65))
+    attr("list_range", "a list in a tensor out of range", lambda a: a[7].update(tensor=5))
     attr("list_64", "a list of 64 elements in place", lambda a: a[3].update(ints=list(range(64))), "success")
     attr("list_both", "a list in place and as a tensor", lambda a: a[7].update(ints=[1]))
     attr("list_dtype", "a list of ints in a float tensor", lambda a: a[7].update(tensor=0))
@@ -1082,6 +1092,8 @@ def manifest_rules():
     buffer("string_unterminated", "a string without its zero", lambda b: b.replace(b"testkit\0", b"testkit\1"))
     buffer("string_long", "a string longer than the buffer", lambda b: b.replace(le4(7) + b"testkit", le4(0x7FFFFFF0) + b"testkit"))
     buffer("vector_long", "a list whose count times eight wraps", lambda b: b.replace(le4(2) + struct.pack("<2q", 1, 2), le4(0x20000002) + struct.pack("<2q", 1, 2)))
+    for kind, comment in (("long", "a list of ints"), ("ulong", "the shapes of tensors")):
+        buffer(f"misaligned_{kind}", f"{comment} off by 4 bytes", lambda b, k=kind: flat.encode(MANIFEST_SCHEMA, flat_plain(b), k))
     buffer("offset_self", "a string offset of 0", _zero_offset)
     vector("manifest_padding", invalid, "a byte behind the FlatBuffer; authentic", base(on_plain=lambda p: p[:-1] + b"\1"), verify="success")
     vector("manifest_padding_first", invalid, "the byte right behind the FlatBuffer; authentic", base(on_plain=_first_padding), verify="success")

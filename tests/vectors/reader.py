@@ -451,6 +451,7 @@ def check_slots(block, h, policy, signed):
     kinds, unprotected = block.kinds(), bool(h["incompat"] & UNPROTECTED)
     need(block.flags == 0, "format", "a grant in the place of SLOTS")
     need(kinds == [0] if unprotected else 0 not in kinds, "format", "unprotected slot")
+    need(not h["incompat"] & LICENCE_REQUIRED or set(kinds) == {1}, "format", "slots beside product keys")
     need(kinds.count(3) <= 1, "format", "two passwords")
     need(3 not in kinds or len(kinds) == 1 or signed, "format", "password beside others without a trusted signature")
     check_classical(kinds, h)
