@@ -170,14 +170,15 @@ class _Decoder:
         return result
 
 
-def decode(schema, data, max_depth=32, max_tables=200_000):
-    """The root table of a size-prefixed buffer; alignment counts from the prefix."""
+def decode(schema, data, max_depth=32, max_tables=200_000, prefixed=True):
+    """The root table of a buffer, with a size prefix or without; alignment counts from the first byte."""
     decoder = _Decoder(schema, data, max_depth, max_tables)
-    if len(data) < 12 or decoder.get("I", 0) != len(data) - 4:
+    start = 4 if prefixed else 0
+    if len(data) < start + 8 or (prefixed and decoder.get("I", 0) != len(data) - 4):
         raise Malformed("size prefix")
-    if schema.identifier and bytes(data[8:12]) != schema.identifier:
+    if schema.identifier and bytes(data[start + 4:start + 8]) != schema.identifier:
         raise Malformed("file identifier")
-    root = decoder.table(schema.root, decoder.offset(4))
+    root = decoder.table(schema.root, decoder.offset(start))
     root["copied"] = decoder.copied
     return root
 
@@ -273,13 +274,15 @@ class _Encoder:
                 self.child(field.type, value[field.name], start + places[field.name])
 
 
-def encode(schema, value, misaligned=None):
-    """A size-prefixed buffer of the root table from dicts and lists; fields left out keep their defaults.
+def encode(schema, value, misaligned=None, prefixed=True):
+    """A buffer of the root table from dicts and lists; fields left out keep their defaults.
 
     The elements of vectors of the 8-byte type `misaligned` lie 4 bytes off: for tests of readers.
     """
     encoder = _Encoder(schema, misaligned)
-    encoder.out += bytes(8) + schema.identifier
-    encoder.table(schema.root, value, 4)
-    struct.pack_into("<I", encoder.out, 0, len(encoder.out) - 4)
+    start = 4 if prefixed else 0
+    encoder.out += bytes(start + 4) + schema.identifier
+    encoder.table(schema.root, value, start)
+    if prefixed:
+        struct.pack_into("<I", encoder.out, 0, len(encoder.out) - 4)
     return bytes(encoder.out)

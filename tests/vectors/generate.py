@@ -16,6 +16,7 @@ import sys
 import tarfile
 
 import flat
+import licence
 from flat import Repeat
 from reader import (FLOAT32, HDR_FIELDS, HDR_STRUCT, INT64, MANIFEST_SCHEMA, NONE, PAGE, STRING, BOOL, FileKeys, hmac_sha256,
                     identity_text, key_id, leaf, le2, le8, padme, sha256, table_root, x25519_public)
@@ -544,6 +545,97 @@ def slots():
     slots_of_distributors()
     grants()
     vector("licence_required", "licence", "a licence is required, and the reader has none", base(incompat=4), verify="success")
+
+
+LICENSOR, PRODUCT_KEY = Signer(secret("licensor")), secret("product key")
+
+
+def licences():
+    """5.8"""
+    file = base(incompat=4, recipients=[to_kek(PRODUCT_KEY)])
+    net = sha256(b"coffer/v1/model", NAME.encode())[:16]
+    claims = {"issued": 1_700_000_000, "product": "detector", "holder": "somebody", "not_before": 1_700_000_000,
+              "not_after": 1_800_000_000, "grace": 1000, "models": list(net), "min_version": 2, "max_version": 5}
+    salt = secret("host salt")
+    host = {"kind": "machine-id", "salt": list(salt), "mac": list(hmac_sha256(salt, b"abc"))}
+
+    def order(claims=(), **changes):
+        fields = {"product_keys": [PRODUCT_KEY], "recipients": [to_x25519(x25519_public(IDENTITY))], "signers": [LICENSOR], **changes}
+        return licence.Order(claims={**base_claims, **dict(claims)}, **fields)
+    base_claims = claims
+
+    def case(name, expect, comment, *orders, file=file, keys=(IDENTITY_LINE,), extra=(), time=1_750_000_000,
+             licensor=LICENSOR.public, **changes):
+        data = [o if isinstance(o, bytes) else o.write() for o in orders or [order(**changes)]]
+        vector(f"licence_{name}", expect, comment, file, verify="success", keys=[*keys, *(f"licence: {d.hex()}" for d in data)],
+               extra=[f"licensor: {licensor.hex()}", f"time: {time}", *extra])
+
+    def claim(name, expect, comment, time=1_750_000_000, extra=(), **fields):
+        case(name, expect, comment, order(fields), time=time, extra=extra)
+    ok, bad = "success", "licence"
+    good = order().write()
+    case("valid", ok, "a licence for the device")
+    case("valid_chacha_wraps", ok, "wraps of suite 2 for a file of suite 1", suite=2)
+    case("valid_second", ok, "the second of two licences fits", order({"models": list(bytes(16))}), order())
+    case("valid_two_wraps", ok, "the key wrapped for two devices", recipients=[to_x25519(x25519_public(OTHER_IDENTITY)),
+                                                                              to_x25519(x25519_public(IDENTITY))])
+    case("valid_two_products", ok, "two product keys, one of them the file's", product_keys=[OTHER_KEK, PRODUCT_KEY])
+    claim("valid_open_end", ok, "no dates and no highest version", not_before=0, not_after=0, max_version=0, grace=0)
+    claim("valid_grace", ok, "the last second of the grace", time=1_800_001_000)
+    claim("valid_host", ok, "bound to this host", hosts=[host], hosts_needed=1, extra=["host: machine-id= abc\t"])
+    claim("valid_product", ok, "for the product that is asked for", extra=["product: detector"])
+    vector("licence_product_key_alone", bad, "the product key itself opens nothing without a licence", file, verify="success",
+           keys=[f"kek: {PRODUCT_KEY.hex()}"], extra=[f"licensor: {LICENSOR.public.hex()}"])
+    case("product_key_beside", "no_recipient", "the product key itself opens nothing beside a licence for another device",
+         recipients=[to_x25519(x25519_public(OTHER_IDENTITY))], keys=[IDENTITY_LINE, f"kek: {PRODUCT_KEY.hex()}"])
+    claim("expired", bad, "a second after the grace", time=1_800_001_001)
+    claim("not_yet", bad, "a second too early", time=1_699_999_999)
+    claim("model", bad, "for another model", models=list(secret("x")[:16]))
+    claim("version_low", bad, "for newer versions", min_version=4)
+    claim("version_high", bad, "for older versions", max_version=2)
+    claim("product", bad, "for another product", extra=["product: other"])
+    claim("host", bad, "bound to another host", hosts=[host], hosts_needed=1, extra=["host: machine-id=abd"])
+    claim("host_unknown", bad, "bound to a host, and the reader knows nothing of its own", hosts=[host], hosts_needed=1)
+    case("stranger", bad, "signed by a stranger", signers=[STRANGER])
+    case("publisher", bad, "signed by the publisher, who is no licensor", signers=[VENDOR])
+    case("unsigned", bad, "not signed", signers=[])
+    case("signature", bad, "a bit of the signature", flip(len(good) - 3)(good))
+    case("claims_flipped", bad, "a bit of the claims", flip(80)(good))
+    case("id_flipped", bad, "a bit of licence_id", flip(16)(good))
+    case("label", bad, "signed under the label of SLOTS", on_entries=lambda e, start: [LICENSOR.entry("coffer/v1/slots-sig", sha256(start))])
+    case("head_magic", bad, "another magic", on_head=lambda h: {**h, "magic": b"COFT"})
+    case("head_version", bad, "version 2", on_head=lambda h: {**h, "version": 2})
+    case("head_reserved", bad, "a reserved byte", on_head=lambda h: {**h, "reserved": bytes(31) + b"\1"})
+    case("cut", bad, "cut by a byte", good[:-1])
+    case("extended", bad, "a byte behind it", good + b"\0")
+    case("wrap_kind", bad, "a product key wrapped for a raw key", recipients=[to_kek(KEK)], keys=[KEK_LINE])
+    case("wrap_flipped", "unwrap", "a bit of a wrap; signed", on_wraps=lambda w: [(*w[0][:3], w[0][3][:-1] + bytes([w[0][3][-1] ^ 1]))])
+    case("wrap_of_other", "unwrap", "a wrap of another licence; signed", on_bound=lambda _: secret("other licence"))
+    claim("kek_id", "unwrap", "the wrap holds another key than the claims name", kek_ids=list(bytes(16)))
+    case("other_product_key", "no_recipient", "the product key of another product", product_keys=[OTHER_KEK])
+    case("other_device", "no_recipient", "for another device", recipients=[to_x25519(x25519_public(OTHER_IDENTITY))])
+    for name, comment, fields in (
+            ("format", "format 2", {"format": 2}), ("needs", "needs something unknown", {"needs": ["x"]}),
+            ("suite", "suite 3", {"suite": 3}), ("no_product", "no product", {"product": ""}),
+            ("product_control", "a control character in the product", {"product": "a\n"}),
+            ("dates", "not_after before not_before", {"not_after": 1_699_999_999, "grace": 10**8}),
+            ("grace", "a grace of eleven years", {"grace": 3661 * 86400}), ("no_models", "no model", {"models": []}),
+            ("models_odd", "15 bytes of model ids", {"models": list(net[:15])}),
+            ("models_twice", "a model twice", {"models": list(net * 2)}),
+            ("versions", "max_version below min_version", {"min_version": 3, "max_version": 2}),
+            ("features_twice", "a feature twice", {"features": ["a", "a"]}),
+            ("hosts_needed", "more hosts needed than there are", {"hosts": [host], "hosts_needed": 2}),
+            ("hosts_none_needed", "hosts, and none needed", {"hosts": [host]}),
+            ("host_kind", "a kind of host in capitals", {"hosts": [{**host, "kind": "Machine"}], "hosts_needed": 1}),
+            ("host_salt", "a salt of 31 bytes", {"hosts": [{**host, "salt": [0] * 31}], "hosts_needed": 1}),
+            ("kek_ids_missing", "fewer kek_ids than wraps", {"kek_ids": []})):
+        case(f"claims_{name}", bad, comment + "; signed", order(fields))
+    case("claims_identifier", bad, "another file identifier; signed", on_claims=lambda b: b[:4] + b"COLD" + b[8:])
+    mixed = base(incompat=4, recipients=[to_kek(PRODUCT_KEY), to_x25519(x25519_public(IDENTITY))])
+    vector("licence_other_slots", "format", "a slot that is no product key beside one", mixed, keys=[IDENTITY_LINE, f"licence: {good.hex()}"],
+           extra=[f"licensor: {LICENSOR.public.hex()}", "time: 1750000000"])
+    vector("licence_unprotected", "format", "a licence asked for by an unprotected file", base(incompat=12, recipients=[in_clear()]),
+           keys=[IDENTITY_LINE, f"licence: {good.hex()}"], extra=[f"licensor: {LICENSOR.public.hex()}", "time: 1750000000", "allow: unprotected"])
 
 
 def slots_of_distributors():
@@ -1151,7 +1243,7 @@ def _first_padding(plain):
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 def generate():
-    for part in (sound, fixed_parts, signatures, slots, manifest_and_payload, manifest_rules):
+    for part in (sound, fixed_parts, signatures, slots, licences, manifest_and_payload, manifest_rules):
         part()
     return dict(sorted(VECTORS.items()))
 

@@ -68,6 +68,9 @@ class Policy:
     trusted: list = dataclasses.field(default_factory=list)  # raw Ed25519 keys of publishers
     threshold: int = 1
     distributors: list = dataclasses.field(default_factory=list)
+    licensors: list = dataclasses.field(default_factory=list)
+    product: str = ""  # expected product of a licence, "" for any
+    hosts: dict = dataclasses.field(default_factory=dict)  # what this host is (5.8.4)
     allow_unsigned: bool = False
     allow_unprotected: bool = False
     name: str = ""  # expected model, "" for any
@@ -89,6 +92,7 @@ class Keys:
     p256: list = dataclasses.field(default_factory=list)  # EllipticCurvePrivateKey
     password: bytes = None
     grants: list = dataclasses.field(default_factory=list)  # not keys, but slots that a key opens
+    licences: list = dataclasses.field(default_factory=list)
 
     def any(self):
         return bool(self.keks or self.identities or self.p256 or self.password is not None)
@@ -419,7 +423,16 @@ def parse_slots(data):
     need(total == len(data) and not any(reserved), "format", "head of SLOTS")
     need(1 <= count <= 1024, "format", "number of slots")
     need(flags & ~GRANT == 0, "unsupported", "flags of SLOTS")
-    slots, at = [], SLOTS_HEAD
+    slots, at = parse_slot_list(data, SLOTS_HEAD, count)
+    need(at + 32 <= len(data), "format", "no MAC in SLOTS")
+    entries, used = parse_signatures(data[at + 32:], "format")
+    need(at + 32 + used == len(data), "format", "bytes after the signatures of SLOTS")
+    return Slots(generation, flags, content, slots, data[:at], data[at:at + 32], entries)
+
+
+def parse_slot_list(data, at, count):
+    """`count` slots from `at` on, and where they end."""
+    slots = []
     for _ in range(count):
         need(at + 24 <= len(data), "format", "slot beyond SLOTS")
         kind, slot_flags, size, slot_id = struct.unpack_from("<HHI16s", data, at)
@@ -430,10 +443,7 @@ def parse_slots(data):
         need(kind not in BODY_SIZES or size == BODY_SIZES[kind], "format", "length of a slot of a known kind")
         slots.append((kind, slot_id, data[at + 24:at + 24 + size]))
         at += 24 + size
-    need(at + 32 <= len(data), "format", "no MAC in SLOTS")
-    entries, used = parse_signatures(data[at + 32:], "format")
-    need(at + 32 + used == len(data), "format", "bytes after the signatures of SLOTS")
-    return Slots(generation, flags, content, slots, data[:at], data[at:at + 32], entries)
+    return slots, at
 
 
 def check_distributor(block, h, policy):
@@ -799,6 +809,20 @@ def open_manifest(data, h, keys, policy):
     return manifest, plain[:4 + size]
 
 
+def unwrap_licensed(blocks, h, keys, policy):
+    """Steps 8 and 9 for a file with 0x4."""
+    import licence  # which imports this module
+    refusal, accepted = Refused("licence", "none was given"), []
+    for data in keys.licences:
+        try:
+            accepted.append(licence.accept(data, h, policy, policy.now or int(time.time())))
+        except Refused as refused:
+            refusal = refused
+    if not accepted:
+        raise refusal
+    return licence.unwrap(accepted, blocks, h, keys, policy)
+
+
 def open_file(data, policy, keys):
     """All steps of 5.5."""
     check_policy(policy)
@@ -808,8 +832,10 @@ def open_file(data, policy, keys):
     slots = parse_slots(data[h["body_len"]:])
     check_slots(slots, h, policy, signed)
     blocks = [*grants_for(keys.grants, h, policy), slots]
-    need(not h["incompat"] & LICENCE_REQUIRED, "licence", "a licence is needed, and this reader takes none")
-    dek, used = unwrap(blocks, h, keys, policy)
+    if h["incompat"] & LICENCE_REQUIRED:
+        dek, used = unwrap_licensed(blocks, h, keys, policy)
+    else:
+        dek, used = unwrap(blocks, h, keys, policy)
     file_keys = FileKeys(dek, h["suite"], h["salt"], h["file_id"])
     need(file_keys.commit == h["key_commit"], "commitment", "key_commit")
     for block in (slots, used):
@@ -841,6 +867,14 @@ def vector_policy(head):
             policy.trusted.append(bytes.fromhex(value))
         elif key == "distributor":
             policy.distributors.append(bytes.fromhex(value))
+        elif key == "licensor":
+            policy.licensors.append(bytes.fromhex(value))
+        elif key == "licence":
+            keys.licences.append(bytes.fromhex(value))
+        elif key == "product":
+            policy.product = value
+        elif key == "host":
+            policy.hosts.update([value.split("=", 1)])
         elif key == "kek":
             keys.keks.append(bytes.fromhex(value))
         elif key == "identity":

@@ -79,6 +79,13 @@ void apply(std::string_view key, const std::string& value, trust::Policy& policy
     } else if (key == "distributor") {
         const auto signer = trust::Signer::from_public(unhex_array<32>(value)).value();
         REQUIRE(policy.add_distributor(signer).ok());
+    } else if (key == "licensor") {
+        const auto signer = trust::Signer::from_public(unhex_array<32>(value)).value();
+        REQUIRE(policy.add_licensor(signer).ok());
+    } else if (key == "product") {
+        policy.product = value;
+    } else if (key == "host") {
+        policy.host_values.emplace_back(value.substr(0, value.find('=')), value.substr(value.find('=') + 1));
     } else if (key == "kek") {
         REQUIRE(ring.add_raw_key(secret(unhex(value))).ok());
     } else if (key == "identity") {
@@ -124,12 +131,12 @@ std::string class_of(bool ok, const Error* error) {
 void check(const Vector& v) {
     trust::Policy policy;
     trust::Keyring ring;
-    Status grants;
+    Status given;  // grants and licences are looked at when they are added
     for (const auto& [key, value] : v.head) {
-        if (key != "grant") {
+        if (key != "grant" && key != "licence") {
             apply(key, value, policy, ring);
-        } else if (grants.ok()) {
-            grants = add_grant(ring, unhex(value));
+        } else if (given.ok()) {
+            given = key == "grant" ? add_grant(ring, unhex(value)) : ring.add_licence(unhex(value));
         }
     }
     const std::string_view expected = v.get("expect");
@@ -137,7 +144,7 @@ void check(const Vector& v) {
     OpenOptions options;
     options.digests = true;
     const auto opened =
-        grants.ok() ? open(Source::memory(v.file), policy, ring, options) : Result<Opened>(std::move(grants).error());
+        given.ok() ? open(Source::memory(v.file), policy, ring, options) : Result<Opened>(std::move(given).error());
     CHECK(class_of(opened.ok(), opened.ok() ? nullptr : &opened.error()) == expected);
     const auto verified = verify(Source::memory(v.file), policy);
     CHECK(class_of(verified.ok(), verified.ok() ? nullptr : &verified.error()) == v.get("verify", expected));
