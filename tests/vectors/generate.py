@@ -631,6 +631,12 @@ def licences():
             ("kek_ids_missing", "fewer kek_ids than wraps", {"kek_ids": []})):
         case(f"claims_{name}", bad, comment + "; signed", order(fields))
     case("claims_identifier", bad, "another file identifier; signed", on_claims=lambda b: b[:4] + b"COLD" + b[8:])
+    other = grant(file.write(), DEK, [to_x25519(x25519_public(IDENTITY))], Random("licence grant"))
+    case("grant", "format", "a grant to the device beside the licence: a file that asks for one is reached through it alone", order(),
+         keys=[IDENTITY_LINE, f"grant: {other.hex()}"])
+    product = grant(base(incompat=4, recipients=[to_kek(OTHER_KEK)]).write(), DEK, [to_kek(PRODUCT_KEY)], Random("licence grant"))
+    case("grant_product_key", ok, "the product key's slot is in a grant", order(), file=base(incompat=4, recipients=[to_kek(OTHER_KEK)]),
+         keys=[IDENTITY_LINE, f"grant: {product.hex()}"])
     mixed = base(incompat=4, recipients=[to_kek(PRODUCT_KEY), to_x25519(x25519_public(IDENTITY))])
     vector("licence_other_slots", "format", "a slot that is no product key beside one", mixed, keys=[IDENTITY_LINE, f"licence: {good.hex()}"],
            extra=[f"licensor: {LICENSOR.public.hex()}", "time: 1750000000"])

@@ -481,6 +481,7 @@ def grants_for(grants, h, policy):
         need(not {0, 3} & set(block.kinds()), "format", "kind of a slot in a grant")
         if block.content_id == h["content_id"]:
             check_distributor(block, h, policy)
+            need(not h["incompat"] & LICENCE_REQUIRED or set(block.kinds()) == {1}, "format", "slots beside product keys")
             check_classical(block.kinds(), h)
             blocks.append(block)
     return blocks
