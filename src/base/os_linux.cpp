@@ -459,7 +459,8 @@ Pages::~Pages() {
 }
 
 void Pages::protect_read_only() {
-    if (data_ != nullptr) read_only_ = ::mprotect(data_, span_, PROT_READ) == 0;
+    // Refused, they stay what they were: also read-only, if this is the second time.
+    if (data_ != nullptr && ::mprotect(data_, span_, PROT_READ) == 0) read_only_ = true;
 }
 
 void Pages::allow_writing() {
