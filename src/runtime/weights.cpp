@@ -11,8 +11,7 @@ namespace {
 constexpr size_t kSmallBlock = size_t{256} << 10, kLargeBlock = size_t{64} << 20;
 // Given back together, to call the system rarely; a model with less to give back keeps it.
 constexpr size_t kBatch = size_t{1} << 20;
-// Whole huge pages: a part of one is dear to take out.
-constexpr uintptr_t kBlock = uintptr_t{2} << 20;
+constexpr uintptr_t kPage = 4096;
 // Not worth a call.
 constexpr size_t kSmallTensor = size_t{16} << 10;
 
@@ -159,7 +158,8 @@ Result<std::byte*> WeightStore::allocate(size_t bytes) {
         if (!locked && constant_bytes_ > total_) wanted = std::clamp(constant_bytes_ - total_, wanted, kLargeBlock);
         COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(std::max(size, wanted), home_.page_flags));
         if (locked && !pages.locked()) {
-            return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(), " bytes of packed weights in memory");
+            return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(),
+                         " bytes of packed weights in memory");
         }
         block = blocks_.insert(blocks_.end(), Block{std::move(pages), 0});
     }
@@ -211,7 +211,7 @@ void WeightStore::release(const TensorView& view) {
     if (pending_bytes_ >= kBatch) give_back_pending();
 }
 
-// A block goes when every tensor in it is gone.
+// A page goes when every tensor in it is gone.
 void WeightStore::give_back_pending() {
     for (const auto& [data, constant] : pending_) {
         if (constant->state != Constant::kPending) continue;
@@ -230,13 +230,13 @@ void WeightStore::give_back_pending() {
             gone_.erase(range);
             range = before;
         }
-        // The blocks this tensor touches, as far as they lie in the range, and what is left at the end of the arena.
+        // The pages this tensor touches, as far as they lie in the range, and what is left at the end of the arena.
         const Bytes arena = constant->decoded ? Bytes(home_.decoded.pages->data(), home_.decoded.pages->size())
                                               : Bytes(home_.payload->bytes());
         const auto arena_end = reinterpret_cast<uintptr_t>(arena.data()) + arena.size();
-        uintptr_t first = begin / kBlock * kBlock, last = round_up(end, kBlock);
-        if (first < range->first) first = round_up(range->first, kBlock);
-        if (last > range->second) last = range->second >= arena_end ? arena_end : range->second / kBlock * kBlock;
+        uintptr_t first = begin / kPage * kPage, last = round_up(end, kPage);
+        if (first < range->first) first = round_up(range->first, kPage);
+        if (last > range->second) last = range->second >= arena_end ? arena_end : range->second / kPage * kPage;
         if (first >= last) continue;
         if (constant->decoded) {
             os::Pages& pages = *home_.decoded.pages;
