@@ -74,18 +74,23 @@ Json document(const CompareOptions& o, const offline::Comparison& c) {
 }
 
 void print_table(const Json& doc) {
-    fmt::print("{:<28} {:>10} {:>10} {:>12} {:>10}\n", "file", "size", "load", "run", "memory");
+    size_t file = 4, output = 6;
     for (const Json& e : doc["entries"]) {
-        fmt::print("{:<28} {:>10} {:>7.1f} ms {:>9.3f} ms {:>10}\n", e["file"].get<std::string>(),
+        file = std::max(file, e["file"].get_ref<const std::string&>().size());
+        for (const Json& s : e["outputs"]) output = std::max(output, s["name"].get_ref<const std::string&>().size());
+    }
+    fmt::print("{:<{}} {:>10} {:>10} {:>12} {:>10}\n", "file", file, "size", "load", "run", "memory");
+    for (const Json& e : doc["entries"]) {
+        fmt::print("{:<{}} {:>10} {:>7.1f} ms {:>9.3f} ms {:>10}\n", e["file"].get<std::string>(), file,
                    bytes_text(e["file_size"].get<uint64_t>()), e["load_ms"].get<double>(),
                    e["median_ms"].get<double>(),
                    e["peak_memory_bytes"].is_null() ? "-" : bytes_text(e["peak_memory_bytes"].get<uint64_t>()));
     }
-    fmt::print("\n{:<28} {:<24} {:>10} {:>10} {:>8}\n", "file", "output", "SNR", "cosine", "top-1");
+    fmt::print("\n{:<{}} {:<{}} {:>10} {:>10} {:>8}\n", "file", file, "output", output, "SNR", "cosine", "top-1");
     for (const Json& e : doc["entries"]) {
         for (const Json& s : e["outputs"]) {
-            fmt::print("{:<28} {:<24} {:>10} {:>10} {:>8}\n", e["file"].get<std::string>(),
-                       s["name"].get<std::string>(), snr_text(s),
+            fmt::print("{:<{}} {:<{}} {:>10} {:>10} {:>8}\n", e["file"].get<std::string>(), file,
+                       s["name"].get<std::string>(), output, snr_text(s),
                        s["cosine"].is_null() ? "-" : fmt::format("{:.6f}", s["cosine"].get<double>()),
                        s["top1"].is_null() ? "-" : fmt::format("{:.1f} %", 100 * s["top1"].get<double>()));
         }
