@@ -5,7 +5,8 @@
 
 Each model is sealed (fp32, encrypted, signed), run by model-pack on inputs like those it is made for (files, sound,
 lines of text) in several shapes, with state carried from call to call, and compared with ONNX Runtime without its
-graph optimizations: max abs error over the range of the output at most 1e-4. Needs numpy, onnxruntime and pillow.
+graph optimizations: max abs error over the range of the output at most 1e-4; of basic_pitch, at most what ONNX Runtime's
+own optimizations change. Needs numpy, onnxruntime and pillow.
 The wheels are downloaded to build/downloads (or $COFFER_DOWNLOADS) once, by pip, which checks their hashes.
 """
 
@@ -29,8 +30,9 @@ from PIL import Image, ImageDraw, ImageFont  # noqa: E402
 from magika_features import features  # noqa: E402
 
 TOLERANCE = 1e-4
-# It takes the logarithm of powers near zero: ONNX Runtime with its optimizations is up to 7e-4 from itself without.
-TOLERANCES = {"basic_pitch": 5e-4}
+# It takes the logarithm of powers near zero, where float arithmetic has no answer to 1e-4. It may be as far from ONNX
+# Runtime without its optimizations as ONNX Runtime with them is at worst, on the same samples.
+SENSITIVE = {"basic_pitch"}
 
 
 PINNED = pathlib.Path(__file__).with_name("wheels.txt")
@@ -170,30 +172,32 @@ MODELS = {
 # ---- the comparison ---------------------------------------------------------------------------------------------
 
 
-def session(model):
+def session(model, level="ORT_DISABLE_ALL"):
     options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
     options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def check(pack, wheels, name):
-    """(what is wrong, largest error, number of samples)"""
+    """(what is wrong, largest error, largest error allowed, number of samples)"""
     package, path, generator = MODELS[name]
     with zipfile.ZipFile(wheels[package]) as wheel:
         model = wheel.read(path)
     onnx = pack.dir / f"{name}.onnx"
     onnx.write_bytes(model)
     sealed, peer = pack.pack(onnx, name), session(model)
+    optimized = session(model, "ORT_ENABLE_ALL") if name in SENSITIVE else None
     names = [o.name for o in peer.get_outputs()]
-    wrong, worst, count, samples, reference = [], 0.0, 0, generator(), None
+    errors, worst, allowed, count, samples, reference = [], 0.0, TOLERANCE, 0, generator(), None
     while True:
         try:
             inputs = next(samples) if reference is None else samples.send(reference)
         except StopIteration:
-            return wrong, worst, count
+            return [text for error, text in errors if error > allowed], worst, allowed, count
         reference = dict(zip(names, peer.run(None, inputs)))
+        other = dict(zip(names, optimized.run(None, inputs))) if optimized else reference
         paths = {}
         for i, (key, value) in enumerate(inputs.items()):
             paths[key] = pack.dir / f"{name}-{i}.npy"
@@ -201,11 +205,12 @@ def check(pack, wheels, name):
         got = pack.run(sealed, paths)
         for key in names:
             want, ours = reference[key], read_npy(got[key])
-            error = difference(ours, Array(want.dtype.str, want.shape, want.ravel().tolist()))
+            as_array = lambda a: Array(a.dtype.str, a.shape, a.ravel().tolist())  # noqa: E731
+            error = difference(ours, as_array(want))
             worst = max(worst, error)
-            if error > TOLERANCES.get(name, TOLERANCE):
-                shapes = {k: v.shape for k, v in inputs.items()}
-                wrong.append(f"sample {count} {shapes}: {key} {ours.shape}, expected {want.shape}: error {error:.3g}")
+            allowed = max(allowed, difference(as_array(other[key]), as_array(want)))
+            shapes = {k: v.shape for k, v in inputs.items()}
+            errors.append((error, f"sample {count} {shapes}: {key} {ours.shape}, expected {want.shape}: error {error:.3g}"))
         count += 1
 
 
@@ -218,10 +223,10 @@ def main():
             try:
                 return check(pack, wheels, name)
             except Failed as e:
-                return [str(e)], float("nan"), 0
+                return [str(e)], float("nan"), float("nan"), 0
 
-        for name, (wrong, worst, count) in zip(names, pool.map(guarded, names)):
-            print(f"{'FAILED' if wrong or not count else 'ok':<6} {name:<24} {count:2} samples, error {worst:.2g}", flush=True)
+        for name, (wrong, worst, allowed, count) in zip(names, pool.map(guarded, names)):
+            print(f"{'FAILED' if wrong or not count else 'ok':<6} {name:<24} {count:2} samples, error {worst:.2g}, allowed {allowed:.2g}", flush=True)
             for line in wrong:
                 print("       ", line)
             failures += bool(wrong) or not count
