@@ -12,7 +12,9 @@ constexpr size_t kBody = sizeof(Hint) + crypto::kP256PublicSize + kWrappedSize;
 Result<crypto::SecretBytes> open_with(const trust::P256Key& key, const trust::SlotView& slot,
                                       const crypto::P256Public& enc, Bytes sealed) {
     // A device may not look at what it is given, and a point of another curve would draw its key out of it.
-    if (!crypto::p256_check_public(enc).ok()) return not_authentic(Detail::kUnwrap);
+    const Status point = crypto::p256_check_public(enc);
+    if (!point.ok() && point.error().code() != Code::kFormat) return point.error();
+    if (!point.ok()) return not_authentic(Detail::kUnwrap);
     COFFER_TRY_ASSIGN(const crypto::SecretBytes dh, key.agree(enc));
     auto dek = crypto::hpke_open_shared(crypto::Kem::kP256, slot.suite, dh.bytes(), enc, key.public_key, slot.context,
                                         {}, sealed);

@@ -36,10 +36,7 @@ Result<P256Public> public_of(Bytes secret) {
     const Numbers numbers(BN_CTX_secure_new());
     if (!group || !numbers) return ossl::failure("P-256 key");
     const Number scalar = scalar_of(group.get(), secret);
-    if (!scalar) {
-        ossl::clear_errors();
-        return error(Code::kFormat, "P-256 private key out of range");
-    }
+    if (!scalar) return ossl::failure_or(error(Code::kFormat, "P-256 private key out of range"));
     const Point point(EC_POINT_new(group.get()));
     P256Public out;
     if (!point || EC_POINT_mul(group.get(), point.get(), scalar.get(), nullptr, nullptr, numbers.get()) != 1 ||
@@ -83,8 +80,7 @@ ossl::Key make_key(const P256Public& public_key, const SecretBytes* secret) {
 }
 
 Error not_a_point(const char* why) {
-    ossl::clear_errors();
-    return error(Code::kFormat, Detail::kFormat, "P-256 public key: ", why);
+    return ossl::failure_or(error(Code::kFormat, Detail::kFormat, "P-256 public key: ", why));
 }
 
 }  // namespace
@@ -132,7 +128,9 @@ Result<P256Public> p256_public_from(Bytes key) {
 }
 
 Result<SecretBytes> p256(const SecretBytes& secret, const P256Public& peer) {
-    if (!p256_check_public(peer).ok()) return error(Code::kAuth, "P-256: the peer's key is not a point of the curve");
+    const Status point = p256_check_public(peer);
+    if (!point.ok() && point.error().code() != Code::kFormat) return point.error();
+    if (!point.ok()) return error(Code::kAuth, "P-256: the peer's key is not a point of the curve");
     COFFER_TRY_ASSIGN(const P256Public own, public_of(secret.bytes()));
     const ossl::Key ours = make_key(own, &secret), theirs = make_key(peer, nullptr);
     const ossl::KeyCtx context(ours ? EVP_PKEY_CTX_new_from_pkey(nullptr, ours.get(), nullptr) : nullptr);

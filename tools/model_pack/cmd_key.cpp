@@ -54,7 +54,7 @@ Result<int> key_new(const NewOptions& o) {
     if (o.json) {
         print_json("key new", result);
     } else if (!o.signing) {
-        print_note(fmt::format("Public key: {}{}", o.p256 ? "\n" : "", result["recipient"].get<std::string>()));
+        print_note(fmt::format("Public key:{}{}", o.p256 ? "\n" : " ", result["recipient"].get<std::string>()));
     } else {
         print_note(fmt::format("Signing key id: {}", result["key_id"].get<std::string>()));
     }
