@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """examples/ocr on a page drawn here: straight, slanted and upside-down lines are found where they were drawn, and read as
-ONNX Runtime reads the same lines cut out of the page by their known places. Needs numpy, onnxruntime and pillow.
+ONNX Runtime reads the same lines and as they were drawn, but for spaces. Needs numpy, onnxruntime and pillow.
 """
 
 import math
@@ -85,8 +85,9 @@ def main():
         near = [f for f in found if math.dist(middle(f[1])[:2], (x, y)) < 25]
         got = near[0][2] if near else None
         width = math.dist(*middle(near[0][1])[2][:2]) if near else 0
-        # The network leaves out spaces at times; letters it must get right.
-        fine = got == reference and got.replace(" ", "") == text.replace(" ", "") and abs(width - strip.width) < 40
+        # Whether the network sees a space depends on a pixel of the cut; letters it must get right.
+        letters = {(t or "").replace(" ", "") for t in (got, reference, text)}
+        fine = len(letters) == 1 and abs(width - strip.width) < 40
         print(f"{'ok' if fine else 'FAILED':<6} at {angle:3} degrees: {got!r}, ONNX Runtime {reference!r}, drawn {text!r}")
         failures += not fine
     sys.exit(1 if failures else 0)
