@@ -77,11 +77,11 @@ Result<std::vector<trust::Licence>> accept_licences(const Header& header, const 
 }
 
 Result<trust::Keyring> product_keys(const trust::Licence& licence, const Header& header,
-                                    const trust::Keyring& keyring, const trust::Policy& policy) {
+                                    const trust::Keyring& keyring, const trust::Policy& policy,
+                                    unsigned& calls_left) {
     COFFER_TRY_ASSIGN(const std::vector<Slot> wraps, parse_wraps(licence, policy.caps));
     Header suite;
     suite.suite = static_cast<uint16_t>(licence.claims.suite);
-    trust::Policy bounded = policy;
     trust::Keyring products;
     Error reason = not_authentic(Detail::kNoRecipient);
     const std::vector<trust::KekId>& ids = licence.claims.kek_ids;
@@ -94,10 +94,7 @@ Result<trust::Keyring> product_keys(const trust::Licence& licence, const Header&
             if (ids[i] == id && !weak) group.slots.push_back(wraps[i]);
         }
         const Slots* const blocks[] = {&group};
-        auto unwrapped = unwrap(blocks, suite, keyring, bounded);
-        // One budget of provider calls for all product keys.
-        const size_t calls = group.slots.size() * keyring.providers().size();
-        bounded.caps.provider_calls -= static_cast<unsigned>(std::min<size_t>(bounded.caps.provider_calls, calls));
+        auto unwrapped = unwrap(blocks, suite, keyring, policy, &calls_left);
         if (!unwrapped.ok()) {
             if (unwrapped.error().code() != Code::kAuth) return std::move(unwrapped).error();
             if (unwrapped.error().detail() != Detail::kNoRecipient) reason = std::move(unwrapped).error();

@@ -13,9 +13,10 @@ namespace coffer::container {
 Result<std::vector<trust::Licence>> accept_licences(const Header& header, const trust::Keyring& keyring,
                                                     const trust::Policy& policy, uint64_t now);
 
-// Step 9: a ring of the product keys that the caller's keys reach through this licence, and nothing else.
+// Step 9: a ring of the product keys that the caller's keys reach through this licence, and nothing else. All
+// licences of an open share `calls_left` provider calls (format.md 5.7.5).
 Result<trust::Keyring> product_keys(const trust::Licence& licence, const Header& header,
-                                    const trust::Keyring& keyring, const trust::Policy& policy);
+                                    const trust::Keyring& keyring, const trust::Policy& policy, unsigned& calls_left);
 
 struct LicenceOrder {
     trust::LicenceClaims claims;  // kek_ids are filled in

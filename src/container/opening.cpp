@@ -163,8 +163,9 @@ Status Opening::unwrap_licensed() {
     trust::Policy only_raw = policy_;
     only_raw.slot_kinds = {static_cast<uint16_t>(trust::SlotKind::kRaw)};
     Error reason = not_authentic(Detail::kNoRecipient);
+    unsigned calls_left = policy_.caps.provider_calls;
     for (trust::Licence& licence : licences_) {
-        auto products = product_keys(licence, facts_.header, *keyring_, policy_);
+        auto products = product_keys(licence, facts_.header, *keyring_, policy_, calls_left);
         Status status = products.ok() ? unwrap_with(*products, only_raw) : Status(std::move(products).error());
         if (status.ok()) {
             facts_.licence_in_grace = trust::in_grace(licence.claims, now_);

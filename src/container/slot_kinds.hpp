@@ -9,7 +9,7 @@ namespace coffer::container {
 struct Means {
     const trust::Keyring& keyring;
     const trust::Policy& policy;
-    unsigned provider_calls;  // that are left (5.7.5)
+    unsigned& provider_calls;  // that are left (5.7.5)
 
     bool take_call() { return provider_calls > 0 && provider_calls-- > 0; }
 };

@@ -120,8 +120,8 @@ namespace {
 class Search {
  public:
     Search(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
-           const trust::Policy& policy)
-        : blocks_(blocks), header_(header), means_{keyring, policy, policy.caps.provider_calls} {}
+           const trust::Policy& policy, unsigned& calls_left)
+        : blocks_(blocks), header_(header), means_{keyring, policy, calls_left} {}
 
     Result<Unwrapped> run() {
         for (const SlotKind* kind : slot_kinds()) {
@@ -199,8 +199,9 @@ class Search {
 }  // namespace
 
 Result<Unwrapped> unwrap(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
-                         const trust::Policy& policy) {
-    return Search(blocks, header, keyring, policy).run();
+                         const trust::Policy& policy, unsigned* calls_left) {
+    unsigned all = policy.caps.provider_calls;
+    return Search(blocks, header, keyring, policy, calls_left ? *calls_left : all).run();
 }
 
 namespace {

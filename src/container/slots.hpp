@@ -47,14 +47,15 @@ std::vector<std::byte> slot_context(uint16_t kind, Bytes slot_id, Bytes bound_to
 Result<Digest> slots_mac(const crypto::SecretBytes& key, Bytes hdr, Bytes before_mac);
 
 // Step 9: the file key, from the first slot that a key of the ring opens, cheap kinds first. `blocks` are grants and
-// the file's own slots, in the order they are tried.
+// the file's own slots, in the order they are tried. `calls_left`: provider calls that this open may still make
+// (5.7.5), for one that unwraps more than once; nullptr: as many as the policy allows.
 struct Unwrapped {
     crypto::SecretBytes dek;
     uint16_t kind = 0;
     const Slots* block = nullptr;  // where the slot stands
 };
 Result<Unwrapped> unwrap(std::span<const Slots* const> blocks, const Header& header, const trust::Keyring& keyring,
-                         const trust::Policy& policy);
+                         const trust::Policy& policy, unsigned* calls_left = nullptr);
 
 // The URI of a KMS slot, for display; "" for the other kinds.
 std::string kms_slot_uri(uint16_t kind, Bytes body);

@@ -135,17 +135,21 @@ TEST_CASE("a provider unwraps the product key from a licence, a limited number o
     CHECK(why(file, policy_at(), ring_with({licence()}, std::move(token))) == "");
     CHECK(calls == 2);  // one for open, one for check_access
     calls = 0;
-    const FileBytes many = licence([](auto& o) {
-        for (int i = 0; i < 20; ++i) {
-            o.product_keys.push_back(crypto::SecretBytes::copy_of(FileBytes(32, std::byte(i))).value());
-        }
-    });
+    const auto many = [](int keys) {
+        return licence([keys](auto& o) {
+            for (int i = 0; i < keys; ++i) {
+                o.product_keys.push_back(crypto::SecretBytes::copy_of(FileBytes(32, std::byte(i))).value());
+            }
+        });
+    };
     trust::Keyring hopeless;
     hopeless.add_provider([&](const trust::SlotView&) {
         ++calls;
         return crypto::SecretBytes::create(31);
     });
-    CHECK(why(file, policy_at(), ring_with({many}, std::move(hopeless)), Detail::kUnwrap) == kNotAuthentic);
+    // Two licences, several product keys in each: one budget.
+    CHECK(why(file, policy_at(), ring_with({many(4), many(20)}, std::move(hopeless)), Detail::kUnwrap) ==
+          kNotAuthentic);
     CHECK(calls == 16);  // eight each
 }
 

@@ -274,7 +274,8 @@ TEST_CASE("a file that is replaced while it is rewritten is left alone") {
         other = read_all(f.path);
         const trust::Keyring own = keys().x25519_ring();
         const trust::Policy policy = keys().policy();
-        Means means{own, policy, 1};
+        unsigned calls_left = 1;
+        Means means{own, policy, calls_left};
         return find_slot_kind(slot.kind)->unwrap(slot, means);
     });
     const auto result = rewrite(f.path, keys().policy(), ring, adding({keys().raw()}));

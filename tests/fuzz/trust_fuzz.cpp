@@ -39,7 +39,8 @@ void licence(Bytes file) {
     (void)check_covers(accepted, {}, 7);
     container::Header header;
     header.suite = 1;
-    (void)container::product_keys(accepted, header, fuzz::keyring(), policy);
+    unsigned calls_left = policy.caps.provider_calls;
+    (void)container::product_keys(accepted, header, fuzz::keyring(), policy, calls_left);
     // What was understood can be said again, and is understood the same.
     LicenceEnvelope again = *envelope;
     const std::vector<std::byte> encoded = encode_claims(*claims);
