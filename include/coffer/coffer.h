@@ -7,7 +7,9 @@
  *   - The last parameter is an optional caller-owned coffer_error that receives the details.
  *   - Handles are opaque. coffer_<noun>_free(&handle) frees and sets the handle to NULL; NULL is fine.
  *   - Option structs begin with struct_size; initialise them with the COFFER_..._INIT macros. NULL options
- *     mean the defaults. New fields are only ever appended.
+ *     mean the defaults. New fields are only ever appended; a library refuses fields it does not know that are
+ *     not zero.
+ *   - Enums may get more values (they are 32 bits wide); treat an unknown status as a failure.
  *   - Strings are UTF-8. Strings and pointers returned belong to the handle they came from.
  *   - A keyring and a policy are used by one thread at a time and are copied by coffer_model_open_*.
  *     A model is immutable and may be shared by threads. A runner belongs to one thread at a time, except
@@ -58,7 +60,8 @@ typedef enum coffer_status {
     COFFER_LIMIT = 8,            /* a cap of the policy */
     COFFER_OUT_OF_MEMORY = 9,
     COFFER_CANCELLED = 10, /* cancel or deadline; the runner's state is as before the run */
-    COFFER_INTERNAL = 11   /* a bug of ours */
+    COFFER_INTERNAL = 11,  /* a bug of ours */
+    COFFER_STATUS_MAX_ENUM = 0x7fffffff
 } coffer_status;
 
 /* "ok", "invalid_argument", ... Never NULL. Since 0.1. */
@@ -103,10 +106,16 @@ typedef enum coffer_dtype {
     COFFER_FLOAT4E2M1 = 23,
     COFFER_FLOAT8E8M0 = 24,
     COFFER_UINT2 = 25,
-    COFFER_INT2 = 26
+    COFFER_INT2 = 26,
+    COFFER_DTYPE_MAX_ENUM = 0x7fffffff
 } coffer_dtype;
 
-typedef enum coffer_kind { COFFER_TENSOR = 0, COFFER_SEQUENCE = 1, COFFER_OPTIONAL = 2 } coffer_kind;
+typedef enum coffer_kind {
+    COFFER_TENSOR = 0,
+    COFFER_SEQUENCE = 1,
+    COFFER_OPTIONAL = 2,
+    COFFER_KIND_MAX_ENUM = 0x7fffffff
+} coffer_kind;
 
 /* An element of a string tensor. Need not be NUL-terminated. */
 typedef struct coffer_string {
@@ -170,14 +179,19 @@ COFFER_API coffer_status coffer_keyring_add_password(coffer_keyring* keyring, co
 typedef struct coffer_slot {
     size_t struct_size;
     uint16_t kind;
+    uint16_t flags;
+    uint16_t suite;            /* 1 AES-256-GCM, 2 ChaCha20-Poly1305: what the key is wrapped with */
+    uint16_t reserved;         /* 0 */
     const uint8_t* slot_id;    /* 16 bytes */
-    const uint8_t* content_id; /* 32 bytes */
-    const void* body;          /* as in the file: unauthenticated */
+    const uint8_t* content_id; /* 32 bytes; of a licence's wrap: SHA-256 of its head and claims */
+    const void* context;       /* S of docs/format.md 5.7: HPKE info, or AAD; binds the slot to its file */
+    size_t context_size;
+    const void* body; /* as in the file: unauthenticated */
     size_t body_size;
 } coffer_slot;
 
-/* Unwraps the 32-byte file key of `slot` into `key` and returns 1, or returns 0: not mine. May block. Called
- * at most once a slot and eight times an open. Must not throw. */
+/* Unwraps the 32-byte key in `slot` (the file's, or the product key of a licence) into `key` and returns 1, or
+ * returns 0: not mine. May block. Called at most once a slot and eight times an open. Must not throw. */
 typedef int (*coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t key[32]);
 COFFER_API coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_provider provider,
                                                      void* user, coffer_error* error) COFFER_NOEXCEPT;
@@ -190,10 +204,10 @@ COFFER_API coffer_status coffer_keyring_add_grant(coffer_keyring* keyring, const
 COFFER_API coffer_status coffer_keyring_add_grant_file(coffer_keyring* keyring, const char* path,
                                                        coffer_error* error) COFFER_NOEXCEPT;
 
-/* A licence (`model-pack licence issue`): product keys wrapped for a key of this ring, for models that demand a licence
- * (pack --require-licence). The bytes are copied; only their form is checked here (COFFER_FORMAT), the licensor's
- * signature and the terms when a model is opened. Several may be added: the first that permits the model is used.
- * Since 0.1. */
+/* A licence (`model-pack licence issue`): product keys wrapped for a key of this ring, for models that demand a
+ * licence (pack --require-licence). The bytes are copied; only their form is checked here (COFFER_FORMAT), the
+ * licensor's signature and the terms when a model is opened. Several may be added: the first that permits the model
+ * is used. Since 0.1. */
 COFFER_API coffer_status coffer_keyring_add_licence(coffer_keyring* keyring, const void* licence, size_t size,
                                                     coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status coffer_keyring_add_licence_file(coffer_keyring* keyring, const char* path,
@@ -201,12 +215,13 @@ COFFER_API coffer_status coffer_keyring_add_licence_file(coffer_keyring* keyring
 
 /* A P-256 key that stays in a token or HSM (slot kind 5), reached through the PKCS#11 module of its maker.
  *
- * `uri` names it as RFC 7512 does: "pkcs11:token=LABEL;object=LABEL?module-path=/PATH/module.so"; serial, manufacturer,
- * model and id narrow it further, and pin-source=file:PATH or fd:N says where the PIN is. The call loads the module and
- * reads the public key. The PIN is needed when a slot for this key is met: from pin-source, or else from `pin`, which
- * writes it into the buffer and returns its length, or -1. NULL: nobody can be asked. A PIN that was refused is not
- * tried again. `user` must live as long as the keyring; the calls come from the thread that opens.
- * COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or not a P-256 key. Since 0.1. */
+ * `uri` names it as RFC 7512 does: "pkcs11:token=LABEL;object=LABEL?module-path=/PATH/module.so"; serial,
+ * manufacturer, model and id narrow it further, and pin-source=file:PATH or fd:N says where the PIN is. The call
+ * loads the module and reads the public key. The PIN is needed when a slot for this key is met: from pin-source, or
+ * else from `pin`, which writes it into the buffer and returns its length, or -1. NULL: nobody can be asked. A PIN
+ * that was refused is not tried again. `user` must live as long as the keyring; the calls come from the thread that
+ * opens. COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or not a P-256 key. Since 0.1.
+ */
 typedef int (*coffer_pin_source)(void* user, const char* token, char* pin, size_t capacity);
 COFFER_API coffer_status coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri, coffer_pin_source pin,
                                                    void* user, coffer_error* error) COFFER_NOEXCEPT;
@@ -225,8 +240,8 @@ typedef struct coffer_kms_request {
 /* Unwraps the 32-byte file key into `key` and returns 1, or returns 0. May block; must not throw. */
 typedef int (*coffer_kms_unwrap)(void* user, const coffer_kms_request* request, uint8_t key[32]);
 /* Asks `unwrap` about slots whose URI lies below `uri_prefix` ("acme-kms://eu/"), and about no others; of several
- * prefixes the longest counts. Together with providers and tokens at most eight calls are made in an open. `user` must
- * live as long as the keyring. COFFER_INVALID_ARGUMENT: not a prefix, or given twice. Since 0.1. */
+ * prefixes the longest counts. Together with providers and tokens at most eight calls are made in an open. `user`
+ * must live as long as the keyring. COFFER_INVALID_ARGUMENT: not a prefix, or given twice. Since 0.1. */
 COFFER_API coffer_status coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_prefix,
                                                 coffer_kms_unwrap unwrap, void* user,
                                                 coffer_error* error) COFFER_NOEXCEPT;
@@ -270,7 +285,8 @@ typedef enum coffer_integrity {
     COFFER_INTEGRITY_FULL = 0, /* every chunk's hash is checked against the signature */
     /* Faster; gives up the promise that somebody who holds the key cannot forge. For keys that one trusted
      * party holds alone. */
-    COFFER_INTEGRITY_AEAD_ONLY = 1
+    COFFER_INTEGRITY_AEAD_ONLY = 1,
+    COFFER_INTEGRITY_MAX_ENUM = 0x7fffffff
 } coffer_integrity;
 COFFER_API coffer_status coffer_policy_set_integrity(coffer_policy* policy, coffer_integrity integrity,
                                                      coffer_error* error) COFFER_NOEXCEPT;
@@ -297,8 +313,8 @@ COFFER_API coffer_status coffer_policy_set_clock(coffer_policy* policy, coffer_c
 
 /* ---- licences: docs/licences.md ------------------------------------------------------------------------ */
 
-/* Trusts a licensor: whose licences count, an Ed25519 public key as SPKI PEM. A key has one role: one that is trusted as
- * a signer or distributor is refused (COFFER_INVALID_ARGUMENT). Since 0.1. */
+/* Trusts a licensor: whose licences count, an Ed25519 public key as SPKI PEM. A key has one role: one that is trusted
+ * as a signer or distributor is refused (COFFER_INVALID_ARGUMENT). Since 0.1. */
 COFFER_API coffer_status coffer_policy_add_licensor_pem(coffer_policy* policy, const char* pem, size_t size,
                                                         coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status coffer_policy_add_licensor_file(coffer_policy* policy, const char* path,
@@ -306,53 +322,55 @@ COFFER_API coffer_status coffer_policy_add_licensor_file(coffer_policy* policy, 
 /* Only licences for this product count. Default, and with "": any. Since 0.1. */
 COFFER_API coffer_status coffer_policy_set_product(coffer_policy* policy, const char* product,
                                                    coffer_error* error) COFFER_NOEXCEPT;
-/* A value of this host ("machine-id", "0123...") for licences that are bound to one. The library looks none up itself.
- * Since 0.1. */
+/* A value of this host ("machine-id", "0123...") for licences that are bound to one. The library looks none up
+ * itself. Since 0.1. */
 COFFER_API coffer_status coffer_policy_add_host_value(coffer_policy* policy, const char* kind, const char* value,
                                                       coffer_error* error) COFFER_NOEXCEPT;
-/* Asked for kinds that were not added: writes the value into `value` (NUL-terminated, `capacity` bytes with the NUL) and
- * returns 1, or returns 0: this host has none. Called while a model is opened, by the thread that opens it. NULL
+/* Asked for kinds that were not added: writes the value into `value` (NUL-terminated, `capacity` bytes with the NUL)
+ * and returns 1, or returns 0: this host has none. Called while a model is opened, by the thread that opens it. NULL
  * takes it away. Since 0.1. */
 typedef int (*coffer_host_value)(void* user, const char* kind, char* value, size_t capacity);
-COFFER_API coffer_status coffer_policy_set_host_callback(coffer_policy* policy, coffer_host_value callback, void* user,
-                                                         coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_policy_set_host_callback(coffer_policy* policy, coffer_host_value callback,
+                                                         void* user, coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- trust bundles ------------------------------------------------------------------------------------- */
 
 /* Takes signers, distributors, licensors, their thresholds, minimum versions and revocations from a trust bundle
- * (`model-pack trust`), the anchor: that it is the right one is the caller's word, so it belongs into the application or
- * beside it. Refused (COFFER_INVALID_ARGUMENT) when the policy has keys of the caller's already; none can be added
+ * (`model-pack trust`), the anchor: that it is the right one is the caller's word, so it belongs into the application
+ * or beside it. Refused (COFFER_INVALID_ARGUMENT) when the policy has keys of the caller's already; none can be added
  * afterwards. COFFER_AUTH when its own roots did not sign it. The bytes are copied. Since 0.1. */
 COFFER_API coffer_status coffer_policy_set_bundle(coffer_policy* policy, const void* bundle, size_t size,
                                                   coffer_error* error) COFFER_NOEXCEPT;
 /* Moves on from the bundle that is set. `update` is the next bundle, or several one after the other; it may come from
- * anywhere. Those up to the present one are passed over. COFFER_POLICY when one is missing in between or all are older,
- * COFFER_AUTH when the roots of the present and of the new one did not sign; then nothing changes. Since 0.1. */
+ * anywhere. Those up to the present one are passed over. COFFER_POLICY when one is missing in between or all are
+ * older, COFFER_AUTH when the roots of the present and of the new one did not sign; then nothing changes. Since 0.1.
+ */
 COFFER_API coffer_status coffer_policy_update_bundle(coffer_policy* policy, const void* update, size_t size,
                                                      coffer_error* error) COFFER_NOEXCEPT;
-/* The bundle in force, to be kept for the next start; the policy's until it changes. COFFER_INVALID_ARGUMENT when there is
- * none. `number` may be NULL. Since 0.1. */
+/* The bundle in force, to be kept for the next start; the policy's until it changes. COFFER_INVALID_ARGUMENT when
+ * there is none. `number` may be NULL. Since 0.1. */
 COFFER_API coffer_status coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* number,
                                               const coffer_policy* policy, coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- memory of earlier runs ---------------------------------------------------------------------------- */
 
-/* Where the library keeps what it saw, so that older versions of a model, recipients that were removed, older bundles and
- * a clock that goes back are refused. At most COFFER_STATE_MAX bytes. The library itself writes no files. */
+/* Where the library keeps what it saw, so that older versions of a model, recipients that were removed, older bundles
+ * and a clock that goes back are refused. At most COFFER_STATE_MAX bytes. The library itself writes no files. */
 #define COFFER_STATE_MAX 262240
 typedef struct coffer_state_store {
     size_t struct_size;
-    /* Copies what was stored last into `data` (`capacity` >= COFFER_STATE_MAX), its size into `size`: 1. Nothing was ever
-     * stored: 2. It cannot be read: 0. */
+    /* Copies what was stored last into `data` (`capacity` >= COFFER_STATE_MAX), its size into `size`: 1. Nothing was
+     * ever stored: 2. It cannot be read: 0. */
     int (*load)(void* user, void* data, size_t capacity, size_t* size);
-    /* Replaces what is stored, all or nothing, if it still is the `expected` bytes (NULL, 0: if there is nothing): 1. It is
-     * not, because somebody else stored in between: 2; the library then loads again. It cannot be written: 0. */
+    /* Replaces what is stored, all or nothing, if it still is the `expected` bytes (NULL, 0: if there is nothing): 1.
+     * It is not, because somebody else stored in between: 2; the library then loads again. It cannot be written: 0.
+     */
     int (*store)(void* user, const void* expected, size_t expected_size, const void* data, size_t size);
     void* user;
 } coffer_state_store;
-/* The store must stay usable, by any thread that opens a model, as long as the policy is. A model that opens but cannot be
- * remembered is refused (COFFER_IO); so is everything while there is no state (see coffer_state_create) or a damaged
- * one (COFFER_FORMAT). NULL: nothing is remembered. Since 0.1. */
+/* The store must stay usable, by any thread that opens a model, as long as the policy is. A model that opens but
+ * cannot be remembered is refused (COFFER_IO); so is everything while there is no state (see coffer_state_create) or
+ * a damaged one (COFFER_FORMAT). NULL: nothing is remembered. Since 0.1. */
 COFFER_API coffer_status coffer_policy_set_state(coffer_policy* policy, const coffer_state_store* store,
                                                  coffer_error* error) COFFER_NOEXCEPT;
 /* Makes the first state: when the application is installed, never later. COFFER_IO when there is one. `policy` may be
@@ -391,12 +409,13 @@ typedef struct coffer_model coffer_model;
 
 typedef struct coffer_open_options {
     size_t struct_size;
-    uint32_t threads; /* for decryption; 0: all */
-    uint32_t flags;   /* COFFER_OPEN_... */
+    uint32_t threads;                 /* for decryption; 0: all */
+    uint32_t flags;                   /* COFFER_OPEN_... */
     coffer_parallel_for parallel_for; /* instead of own threads; `threads` then says how many it has */
     void* parallel_user;
 } coffer_open_options;
-#define COFFER_OPEN_OPTIONS_INIT {sizeof(coffer_open_options), 0, 0, NULL, NULL}
+#define COFFER_OPEN_OPTIONS_INIT \
+    { sizeof(coffer_open_options), 0, 0, NULL, NULL }
 
 /* Opens, verifies, decrypts. `keyring` may be NULL for unprotected files. */
 COFFER_API coffer_status coffer_model_open_path(coffer_model** model, const char* path, const coffer_keyring* keyring,
@@ -444,8 +463,8 @@ typedef struct coffer_licence_info {
     const char* holder;
     uint64_t not_before; /* seconds since 1970; 0: none */
     uint64_t not_after;
-    uint64_t grace;    /* seconds after not_after in which the model still opens */
-    int32_t in_grace;  /* 1: the licence had ended when the model was opened, and its grace runs */
+    uint64_t grace;   /* seconds after not_after in which the model still opens */
+    int32_t in_grace; /* 1: the licence had ended when the model was opened, and its grace runs */
     int32_t reserved;
     const char* const* features; /* named in the licence, for the application to act on */
     size_t feature_count;
@@ -460,13 +479,14 @@ typedef struct coffer_runner coffer_runner;
 
 typedef struct coffer_runner_options {
     size_t struct_size;
-    uint32_t threads;  /* 0: all CPUs of this process; 1: only the caller's */
-    uint32_t profile;  /* 1: keep times per node for coffer_runner_profile */
+    uint32_t threads;                 /* 0: all CPUs of this process; 1: only the caller's */
+    uint32_t profile;                 /* 1: keep times per node for coffer_runner_profile */
     coffer_parallel_for parallel_for; /* instead of own threads; `threads` then says how many it has */
     void* parallel_user;
     const coffer_allocator* allocator; /* for activations; copied; NULL: own pages */
 } coffer_runner_options;
-#define COFFER_RUNNER_OPTIONS_INIT {sizeof(coffer_runner_options), 0, 0, NULL, NULL, NULL}
+#define COFFER_RUNNER_OPTIONS_INIT \
+    { sizeof(coffer_runner_options), 0, 0, NULL, NULL, NULL }
 
 COFFER_API coffer_status coffer_runner_new(coffer_runner** runner, const coffer_model* model,
                                            const coffer_runner_options* options, coffer_error* error) COFFER_NOEXCEPT;
@@ -482,7 +502,8 @@ typedef struct coffer_run_options {
     size_t struct_size;
     uint64_t deadline_ns; /* at most this long from now; 0: no limit. Checked between steps. */
 } coffer_run_options;
-#define COFFER_RUN_OPTIONS_INIT {sizeof(coffer_run_options), 0}
+#define COFFER_RUN_OPTIONS_INIT \
+    { sizeof(coffer_run_options), 0 }
 
 /*
  * Runs the model. Inputs are read from, outputs written to the caller's memory, which must stay valid during
@@ -496,8 +517,8 @@ COFFER_API coffer_status coffer_runner_run(coffer_runner* runner, const coffer_b
                                            const coffer_run_options* options, coffer_error* error) COFFER_NOEXCEPT;
 /* Plans for these input types and shapes (data is not looked at), so that the first run is fast too.
  * Afterwards coffer_runner_output tells output shapes, where they follow from the inputs. */
-COFFER_API coffer_status coffer_runner_prepare(coffer_runner* runner, const coffer_binding* inputs, size_t input_count,
-                                               coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status coffer_runner_prepare(coffer_runner* runner, const coffer_binding* inputs,
+                                               size_t input_count, coffer_error* error) COFFER_NOEXCEPT;
 /* Output `index` of the last run: its type, shape, and its memory (the runner's until the next run, or the
  * caller's). After prepare, data is NULL; rank is -1 where the shape depends on data. */
 COFFER_API coffer_status coffer_runner_output(coffer_value* value, const coffer_runner* runner, size_t index,

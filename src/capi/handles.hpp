@@ -27,11 +27,11 @@ namespace coffer::capi {
 
 // Values shown to a caller: keeps the arrays that a coffer_value of strings or items points to.
 class Exporter {
-   public:
+ public:
     void clear();
     coffer_value show(const Value& value);
 
-   private:
+ private:
     std::deque<std::vector<coffer_string>> strings_;
     std::deque<std::vector<coffer_value>> items_;
 };
@@ -76,13 +76,18 @@ inline Status given(const void* pointer, const char* name) {
     return error(Code::kInvalidArgument, "argument '", name, "' is NULL");
 }
 
-// A copy of the caller's options with defaults for the fields his version does not have.
+// A copy of the caller's options with defaults for the fields his version does not have. A field that this version
+// does not have and that asks for something is refused, not ignored.
 template <class T>
 Result<T> options_of(const T* given_options, const T& defaults) {
     if (!given_options) return defaults;
     const size_t size = given_options->struct_size;
     if (size < sizeof(size_t) || size > sizeof(T) + 1024) {
         return error(Code::kInvalidArgument, "option struct_size ", size, " is not one this library knows");
+    }
+    const auto* bytes = reinterpret_cast<const unsigned char*>(given_options);
+    for (size_t i = sizeof(T); i < size; ++i) {
+        if (bytes[i] != 0) return error(Code::kUnsupported, Detail::kUnsupported, "options of a newer library");
     }
     T options = defaults;
     std::memcpy(&options, given_options, size < sizeof(T) ? size : sizeof(T));

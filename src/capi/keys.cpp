@@ -76,8 +76,16 @@ coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_pr
         COFFER_TRY(given(keyring, "keyring"));
         COFFER_TRY(given(reinterpret_cast<const void*>(provider), "provider"));
         keyring->keyring.add_provider([provider, user](const trust::SlotView& view) -> Result<crypto::SecretBytes> {
-            const coffer_slot slot{sizeof slot, view.kind, reinterpret_cast<const uint8_t*>(view.slot_id.data()),
-                                   reinterpret_cast<const uint8_t*>(view.content_id.data()), view.body.data(),
+            const coffer_slot slot{sizeof slot,
+                                   view.kind,
+                                   view.flags,
+                                   static_cast<uint16_t>(view.suite),
+                                   0,
+                                   reinterpret_cast<const uint8_t*>(view.slot_id.data()),
+                                   reinterpret_cast<const uint8_t*>(view.content_id.data()),
+                                   view.context.data(),
+                                   view.context.size(),
+                                   view.body.data(),
                                    view.body.size()};
             COFFER_TRY_ASSIGN(crypto::SecretBytes key, crypto::SecretBytes::create(32));
             if (provider(user, &slot, reinterpret_cast<uint8_t*>(key.mutable_bytes().data())) == 1) return key;
@@ -206,7 +214,8 @@ coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signer
     return set(policy, error, [&](trust::Policy& p) -> Status {
         if (p.bundle) return coffer::error(Code::kInvalidArgument, "thresholds come from the policy's trust bundle");
         if (signers < 1 || signers > p.caps.signatures) {
-            return coffer::error(Code::kInvalidArgument, "threshold ", signers, " is not between 1 and ", p.caps.signatures);
+            return coffer::error(Code::kInvalidArgument, "threshold ", signers, " is not between 1 and ",
+                                 p.caps.signatures);
         }
         p.threshold = signers;
         return {};
@@ -240,9 +249,11 @@ coffer_status coffer_policy_set_max_memory(coffer_policy* policy, uint64_t bytes
         return {};
     });
 }
-coffer_status coffer_policy_set_max_scrypt_log_n(coffer_policy* policy, uint32_t log_n, coffer_error* error) noexcept {
+coffer_status coffer_policy_set_max_scrypt_log_n(coffer_policy* policy, uint32_t log_n,
+                                                 coffer_error* error) noexcept {
     return set(policy, error, [&](trust::Policy& p) -> Status {
-        if (log_n < 14 || log_n > 20) return coffer::error(Code::kInvalidArgument, "scrypt logN ", log_n, " is not between 14 and 20");
+        if (log_n < 14 || log_n > 20)
+            return coffer::error(Code::kInvalidArgument, "scrypt logN ", log_n, " is not between 14 and 20");
         p.caps.scrypt_log_n = log_n;
         return {};
     });

@@ -9,7 +9,8 @@ using capi::guard;
 namespace {
 
 coffer_status open(coffer_model** model, container::Source source, const coffer_keyring* keyring,
-                   const coffer_policy* policy, const coffer_open_options* given_options, coffer_error* error) noexcept {
+                   const coffer_policy* policy, const coffer_open_options* given_options,
+                   coffer_error* error) noexcept {
     return guard(error, [&]() -> Status {
         COFFER_TRY(given(model, "model"));
         *model = nullptr;
@@ -22,7 +23,8 @@ coffer_status open(coffer_model** model, container::Source source, const coffer_
         const unsigned threads = options.threads == 0 ? os::cpu_count() : options.threads;
         std::unique_ptr<runtime::Parallel> parallel;
         if (options.parallel_for) {
-            parallel = std::make_unique<runtime::CallerParallel>(options.parallel_for, options.parallel_user, threads);
+            parallel =
+                std::make_unique<runtime::CallerParallel>(options.parallel_for, options.parallel_user, threads);
         } else if (threads > 1) {
             parallel = std::make_unique<runtime::ThreadPool>(threads);
         }
@@ -51,20 +53,30 @@ coffer_status open(coffer_model** model, container::Source source, const coffer_
 
 extern "C" {
 
-const char* coffer_version(void) noexcept { return "0.1.0"; }
-const char* coffer_status_name(coffer_status status) noexcept { return code_name(static_cast<Code>(status)); }
-const char* coffer_detail_name(int32_t detail) noexcept { return detail_name(static_cast<Detail>(detail)); }
-const char* coffer_arch(void) noexcept { return kernels::arch_name(kernels::chosen()); }
+const char* coffer_version(void) noexcept {
+    return "0.1.0";
+}
+const char* coffer_status_name(coffer_status status) noexcept {
+    return code_name(static_cast<Code>(status));
+}
+const char* coffer_detail_name(int32_t detail) noexcept {
+    return detail_name(static_cast<Detail>(detail));
+}
+const char* coffer_arch(void) noexcept {
+    return kernels::arch_name(kernels::chosen());
+}
 
 coffer_status coffer_model_open_path(coffer_model** model, const char* path, const coffer_keyring* keyring,
                                      const coffer_policy* policy, const coffer_open_options* options,
                                      coffer_error* error) noexcept {
+    if (model) *model = nullptr;
     if (!path) return guard(error, [] { return given(nullptr, "path"); });
     return open(model, container::Source::file(path), keyring, policy, options, error);
 }
 coffer_status coffer_model_open_memory(coffer_model** model, const void* data, size_t size,
                                        const coffer_keyring* keyring, const coffer_policy* policy,
                                        const coffer_open_options* options, coffer_error* error) noexcept {
+    if (model) *model = nullptr;
     if (!data) return guard(error, [] { return given(nullptr, "data"); });
     const Bytes bytes(static_cast<const std::byte*>(data), size);
     return open(model, container::Source::memory(bytes), keyring, policy, options, error);
@@ -72,13 +84,15 @@ coffer_status coffer_model_open_memory(coffer_model** model, const void* data, s
 coffer_status coffer_model_open_reader(coffer_model** model, const coffer_reader* reader,
                                        const coffer_keyring* keyring, const coffer_policy* policy,
                                        const coffer_open_options* options, coffer_error* error) noexcept {
+    if (model) *model = nullptr;
     if (!reader || !reader->read_at) return guard(error, [] { return given(nullptr, "reader"); });
     const coffer_reader copy = *reader;
     container::ReaderCallbacks callbacks;
     callbacks.size = [copy]() -> Result<uint64_t> { return copy.size; };
     callbacks.read_at = [copy](uint64_t offset, MutableBytes dst) -> Status {
         if (copy.read_at(copy.user, offset, dst.data(), dst.size()) == 1) return {};
-        return coffer::error(Code::kIo, Detail::kIo, "the reader failed at offset ", offset, " for ", dst.size(), " bytes");
+        return coffer::error(Code::kIo, Detail::kIo, "the reader failed at offset ", offset, " for ", dst.size(),
+                             " bytes");
     };
     return open(model, container::Source::reader(std::move(callbacks)), keyring, policy, options, error);
 }
@@ -88,10 +102,18 @@ void coffer_model_free(coffer_model** model) noexcept {
     *model = nullptr;
 }
 
-const char* coffer_model_name(const coffer_model* model) noexcept { return model ? model->model->graph().name.c_str() : ""; }
-uint64_t coffer_model_version(const coffer_model* model) noexcept { return model ? model->model->graph().version : 0; }
-size_t coffer_model_input_count(const coffer_model* model) noexcept { return model ? model->model->inputs().size() : 0; }
-size_t coffer_model_output_count(const coffer_model* model) noexcept { return model ? model->model->outputs().size() : 0; }
+const char* coffer_model_name(const coffer_model* model) noexcept {
+    return model ? model->model->graph().name.c_str() : "";
+}
+uint64_t coffer_model_version(const coffer_model* model) noexcept {
+    return model ? model->model->graph().version : 0;
+}
+size_t coffer_model_input_count(const coffer_model* model) noexcept {
+    return model ? model->model->inputs().size() : 0;
+}
+size_t coffer_model_output_count(const coffer_model* model) noexcept {
+    return model ? model->model->outputs().size() : 0;
+}
 
 coffer_status coffer_model_input(coffer_value_info* info, const coffer_model* model, size_t index,
                                  coffer_error* error) noexcept {

@@ -58,6 +58,8 @@ coffer_status coffer_runner_new(coffer_runner** runner, const coffer_model* mode
         COFFER_TRY_ASSIGN(const coffer_runner_options options,
                           capi::options_of(given_options, coffer_runner_options COFFER_RUNNER_OPTIONS_INIT));
         runtime::RunnerOptions own;
+        if (options.profile > 1)
+            return coffer::error(Code::kInvalidArgument, "profile ", options.profile, " is not 0 or 1");
         own.threads = options.threads;
         own.profile = options.profile != 0;
         own.parallel_for = options.parallel_for;
@@ -154,7 +156,8 @@ coffer_status coffer_runner_profile(coffer_profile_entry* entry, coffer_runner* 
         const auto& [key, times] = runner->profile[index];
         const runtime::Model& model = runner->runner->model();
         const graph::Node& node = model.graph().graphs[key.first].nodes[key.second];
-        *entry = {node.op.c_str(), model.options().debug_names ? node.name.c_str() : "", times.variant, times.calls, times.ns};
+        *entry = {node.op.c_str(), model.options().debug_names ? node.name.c_str() : "", times.variant, times.calls,
+                  times.ns};
         return {};
     });
 }

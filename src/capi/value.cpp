@@ -70,12 +70,17 @@ Result<Value> import_strings(const coffer_value& value, const Shape& shape) {
 Result<Value> import_value(const coffer_value& value, const graph::ValueInfo& info, std::string_view what,
                            Tensor& staging) {
     COFFER_TRY(check_dtype(value, info.name, what));
+    if (value.reserved != 0) return error(Code::kInvalidArgument, what, " '", info.name, "': reserved is not 0");
+    if (value.kind > COFFER_OPTIONAL) {
+        return error(Code::kInvalidArgument, what, " '", info.name, "' is of kind ", static_cast<int>(value.kind));
+    }
     const auto dtype = static_cast<DType>(value.dtype);
     if (value.kind != COFFER_TENSOR) {
         Value v;
         v.kind = static_cast<ValueKind>(value.kind);
         v.dtype = dtype;
-        if (value.item_count > 0 && !value.items) return error(Code::kInvalidArgument, what, " '", info.name, "': items is NULL");
+        if (value.item_count > 0 && !value.items)
+            return error(Code::kInvalidArgument, what, " '", info.name, "': items is NULL");
         graph::ValueInfo item = info;
         item.type.dims.reset();
         for (size_t i = 0; i < value.item_count; ++i) {
@@ -90,12 +95,14 @@ Result<Value> import_value(const coffer_value& value, const graph::ValueInfo& in
     if (!checked_nbytes(shape, dtype, &bytes)) {
         return error(Code::kInvalidArgument, what, " '", info.name, "' of shape ", shape, " is too large");
     }
-    if (!value.data && shape.elements() > 0) return error(Code::kInvalidArgument, what, " '", info.name, "': data is NULL");
+    if (!value.data && shape.elements() > 0)
+        return error(Code::kInvalidArgument, what, " '", info.name, "': data is NULL");
     const bool strings = dtype == DType::kString;
     const size_t expected = strings ? static_cast<size_t>(shape.elements()) * sizeof(coffer_string) : bytes;
     if (strings) {
         if (value.size != expected || !dense(value, shape)) {
-            return error(Code::kInvalidArgument, what, " '", info.name, "': ", value.size, " bytes given, ", expected, " needed");
+            return error(Code::kInvalidArgument, what, " '", info.name, "': ", value.size, " bytes given, ", expected,
+                         " needed");
         }
         return import_strings(value, shape);
     }
@@ -107,7 +114,8 @@ Result<Value> import_value(const coffer_value& value, const graph::ValueInfo& in
         static std::byte nothing[64];  // zero-sized tensors need an address all the same
         return Value(Tensor::wrap({value.data ? value.data : nothing, dtype, shape}, nullptr));
     }
-    if (dtype_bits(dtype) < 8) return error(Code::kInvalidArgument, what, " '", info.name, "': packed types cannot be strided");
+    if (dtype_bits(dtype) < 8)
+        return error(Code::kInvalidArgument, what, " '", info.name, "': packed types cannot be strided");
     if (!staging.valid() || staging.dtype() != dtype || staging.shape() != shape) {
         COFFER_TRY_ASSIGN(staging, Tensor::create(dtype, shape));
     }
@@ -120,7 +128,8 @@ Result<TensorView> import_buffer(const coffer_value& value, const graph::ValueIn
     COFFER_TRY(check_dtype(value, info.name, "output"));
     const auto dtype = static_cast<DType>(value.dtype);
     if (value.kind != COFFER_TENSOR || dtype == DType::kString) {
-        return error(Code::kInvalidArgument, "output '", info.name, "': only numeric tensors can be written to caller memory");
+        return error(Code::kInvalidArgument, "output '", info.name,
+                     "': only numeric tensors can be written to caller memory");
     }
     COFFER_TRY_ASSIGN(const Shape shape, shape_of(value, info, "output"));
     size_t bytes = 0;
