@@ -5,6 +5,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <filesystem>
 #include <random>
@@ -106,6 +107,32 @@ Status refuse_same_file(const std::string& output, const std::string& input) {
     return error(Code::kInvalidArgument, "the output '", output, "' would replace the input '", input, "'");
 }
 
+bool parse_number(std::string_view text, uint64_t& number) {
+    if (text.empty() || (text.size() > 1 && text[0] == '0')) return false;
+    const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+    return failed == std::errc() && end == text.data() + text.size();
+}
+
+void tighten_options(CLI::App& app) {
+    for (CLI::Option* option : app.get_options()) {
+        if (option->get_items_expected_max() == 0) continue;  // a flag
+        if (!option->get_positional() && option->get_items_expected_max() > 1) option->allow_extra_args(false);
+        const std::string type = option->get_type_name();
+        option->check(CLI::Validator(
+            [type](std::string& text) -> std::string {
+                uint64_t number = 0;
+                if (text.empty()) return "the value is empty";
+                if (type.starts_with("UINT") && !parse_number(text, number))
+                    return "'" + text + "' is not a whole number";
+                if (type.starts_with("SIZE") && !(text[0] >= '0' && text[0] <= '9'))
+                    return "'" + text + "' is not a size";
+                return {};
+            },
+            ""));
+    }
+    for (CLI::App* verb : app.get_subcommands({})) tighten_options(*verb);
+}
+
 std::string bytes_text(uint64_t bytes) {
     if (bytes < 1000) return fmt::format("{} B", bytes);
     double value = static_cast<double>(bytes);
@@ -170,7 +197,8 @@ void add_access(CLI::App& app, AccessOptions& o) {
         ->transform(CLI::AsSizeValue(false))
         ->type_name("SIZE");
     app.add_flag("--aead-only", o.aead_only, "Skip chunk hashes: faster, but a holder of the key could forge");
-    app.add_flag("--allow-unprotected", o.allow_unprotected, "Accept files packed with --unprotected");
+    app.add_flag("--allow-unprotected", o.allow_unprotected,
+                 "Accept files packed with --unprotected, and any file without a trusted signature");
     app.add_flag("--allow-unsigned", o.allow_unsigned, "Accept files without a signature: anyone may have made them");
 }
 
@@ -233,6 +261,7 @@ Result<trust::Policy> make_policy(const AccessOptions& o) {
 Result<crypto::SecretBytes> ask_password(const std::string& prompt) {
     std::FILE* terminal = std::fopen("/dev/tty", "r+");
     if (!terminal) return error(Code::kIo, "a password is needed, but there is no terminal to ask on; use fd:N");
+    std::setvbuf(terminal, nullptr, _IONBF, 0);  // no copy of the answer in a buffer of stdio
     std::fputs(prompt.c_str(), terminal);
     std::fflush(terminal);
     termios old{};
@@ -320,7 +349,7 @@ Result<uint64_t> created_time() {
     const char* epoch = os::environment("SOURCE_DATE_EPOCH");
     if (!epoch || !*epoch) return static_cast<uint64_t>(os::unix_time());
     uint64_t seconds = 0;
-    if (!CLI::detail::lexical_cast(std::string(epoch), seconds)) {
+    if (!parse_number(epoch, seconds)) {
         return error(Code::kInvalidArgument, "SOURCE_DATE_EPOCH '", epoch, "' is not a number of seconds");
     }
     return seconds;
@@ -333,7 +362,7 @@ Result<uint64_t> duration(const std::string& text, const char* option) {
     if (last == 'h') unit = 3600;
     if (last == 'm') unit = 60;
     if (last == 's') unit = 1;
-    if (unit == 0 || !CLI::detail::lexical_cast(text.substr(0, text.size() - 1), n) || n == 0 ||
+    if (unit == 0 || !parse_number(std::string_view(text).substr(0, text.size() - 1), n) || n == 0 ||
         n > 36500 * 86400ull / unit) {
         return error(Code::kInvalidArgument, option, " '", text, "': expected a time such as 90d or 12h");
     }

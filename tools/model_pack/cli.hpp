@@ -70,6 +70,12 @@ Status write_text(const std::string& path, const std::string& text);
 // Also when one is a link to the other. A file that does not exist yet equals no other.
 Status refuse_same_file(const std::string& output, const std::string& input);
 
+// A whole number in decimal digits: no sign, no leading zero, no overflow.
+bool parse_number(std::string_view text, uint64_t& number);
+// What CLI11 lets through and nobody means: empty values, "-1" for an unsigned number, a list that runs on into the
+// next argument. For every option of `app` and its verbs.
+void tighten_options(CLI::App& app);
+
 // "12.3 MB", "417 KB".
 std::string bytes_text(uint64_t bytes);
 std::string hex(Bytes bytes);

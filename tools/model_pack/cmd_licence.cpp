@@ -21,8 +21,8 @@ struct IssueOptions {
 Status parse_versions(const std::string& text, trust::LicenceClaims& claims) {
     const size_t dots = text.find("..");
     const std::string first = text.substr(0, dots), last = dots == text.npos ? first : text.substr(dots + 2);
-    if (!CLI::detail::lexical_cast(first, claims.min_version) ||
-        (!last.empty() && (!CLI::detail::lexical_cast(last, claims.max_version) || claims.max_version == 0))) {
+    if (!parse_number(first, claims.min_version) ||
+        (!last.empty() && (!parse_number(last, claims.max_version) || claims.max_version == 0))) {
         return error(Code::kInvalidArgument, "--versions '", text, "': expected 1..9, 3.. or 5");
     }
     return {};

@@ -33,7 +33,7 @@ struct NewOptions {
 Result<std::pair<std::string, uint64_t>> name_and_number(const std::string& text, const char* option) {
     const size_t at = text.rfind('=');
     uint64_t number = 0;
-    if (at == 0 || at == text.npos || !CLI::detail::lexical_cast(text.substr(at + 1), number)) {
+    if (at == 0 || at == text.npos || !parse_number(std::string_view(text).substr(at + 1), number)) {
         return error(Code::kInvalidArgument, option, " '", text, "': expected NAME=NUMBER");
     }
     return std::pair{text.substr(0, at), number};
@@ -163,6 +163,7 @@ Result<int> make(const NewOptions& o) {
         bundle = std::move(old.bundle);
         ++bundle.number;
     }
+    if (!o.from.empty()) COFFER_TRY(refuse_same_file(o.output, o.from));
     COFFER_TRY_ASSIGN(bundle.issued, created_time());
     bundle.expires = 0;
     if (!o.expires.empty()) {

@@ -79,6 +79,12 @@ int run(int argc, char** argv) {
         "`model-pack VERB --help` tells about a verb.");
     std::vector<Verb> verbs;
     for (AddVerb add : kVerbs) add(app, verbs);
+    tighten_options(app);
+    const std::string first = argc > 1 ? argv[1] : "-";
+    if (first[0] != '-' && app.get_subcommands([&](const CLI::App* v) { return v->check_name(first); }).empty()) {
+        std::fprintf(stderr, "model-pack: error: unknown verb '%s'\n  hint: see `model-pack --help`\n", first.c_str());
+        return kUsage;
+    }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
