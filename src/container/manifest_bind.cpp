@@ -98,10 +98,12 @@ auto& value_of(M& m, const AttrUse& use) {
 // What becomes of each tensor.
 struct Uses {
     std::vector<bool> at_once;    // its bytes are looked at when the model is opened
-    std::vector<bool> as_tensor;  // somebody wants it as a Tensor; else only as a list
+    std::vector<bool> as_tensor;  // somebody wants it as a Tensor
+    std::vector<bool> as_list;    // an attribute copies its elements
     std::vector<bool> copied;     // nobody will look at the payload for it again
 
-    explicit Uses(const Manifest& m) : at_once(m.tensors.size()), as_tensor(at_once), copied(at_once) {
+    explicit Uses(const Manifest& m)
+        : at_once(m.tensors.size()), as_tensor(at_once), as_list(at_once), copied(at_once) {
         for (size_t i = 0; i < m.tensors.size(); ++i) {
             const bool constant = i < m.model.constants.size(), string = m.tensors[i].dtype == DType::kString;
             at_once[i] = !constant || string;
@@ -112,7 +114,7 @@ struct Uses {
             const graph::AttrValue& value = value_of(m, use);
             const bool string = m.tensors[use.tensor].dtype == DType::kString;
             at_once[use.tensor] = true;
-            if (!is_list(value)) as_tensor[use.tensor] = true;
+            (is_list(value) ? as_list : as_tensor)[use.tensor] = true;
             if (!is_list(value) && !string) copied[use.tensor] = false;
         }
         for (const StateUse& use : m.state_uses) {
@@ -181,7 +183,9 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
         if (!uses.as_tensor[i]) continue;
         COFFER_TRY_ASSIGN(tensors[i], bound(record, payload, owner, places));
         if (now && decoded->records.contains(tensors[i].view().data)) {
-            decode_tensor(record, payload, tensors[i].view().as<std::byte>(), access);
+            // With lazy loading the weight store may decode it again, and a list is filled below.
+            const bool again = access.lazy || uses.as_list[i];
+            decode_tensor(record, payload, tensors[i].view().as<std::byte>(), again ? PayloadAccess{} : access);
         }
     }
     if (decoded->pages) decoded->pages->protect_read_only();

@@ -23,7 +23,12 @@ Status Opening::step_1_policy() {
     now_ = clock_;
     if (!policy_.state) return {};
     COFFER_TRY_ASSIGN(state_, trust::load_state(*policy_.state));
-    if (policy_.bundle) COFFER_TRY(state_->adopt(*policy_.bundle));
+    if (policy_.bundle) {
+        COFFER_TRY(state_->adopt(*policy_.bundle));
+        // At once: what a bundle withdraws stays withdrawn, also when no file opens under it.
+        COFFER_TRY(
+            trust::update_state(*policy_.state, [&](trust::State& state) { return state.adopt(*policy_.bundle); }));
+    }
     now_ = std::max(now_, state_->latest_time());
     return {};
 }
@@ -204,7 +209,7 @@ Status Opening::step_10_commitment() {
     facts_.generation = slots_.generation;
     facts_.by_grant = used_grant_ != nullptr;
     const uint64_t seen = state_ ? state_->generation(facts_.content_id) : 0;
-    if (facts_.generation < seen) {
+    if (facts_.header.has(kSlotsSigned) && facts_.generation < seen) {
         return refused(Detail::kRollback, "the recipients are of generation ", facts_.generation,
                        ", the file was seen with ", seen);
     }
@@ -297,8 +302,9 @@ Status Opening::step_16_finish() {
 // Only what a trusted signer vouched for is remembered: else anybody's file could raise the version.
 Status Opening::remember() {
     if (!policy_.state || facts_.signers.empty()) return {};
-    const trust::State::Seen seen{facts_.header.model_id, facts_.header.model_version, facts_.content_id,
-                                  slots_.generation};
+    // Without a distributor's signature every holder of the key can write any generation.
+    const uint64_t generation = facts_.header.has(kSlotsSigned) ? slots_.generation : 0;
+    const trust::State::Seen seen{facts_.header.model_id, facts_.header.model_version, facts_.content_id, generation};
     return trust::update_state(*policy_.state, [&](trust::State& state) -> Status {
         if (policy_.bundle) COFFER_TRY(state.adopt(*policy_.bundle));
         state.see_time(clock_);

@@ -186,10 +186,11 @@ void Payload::fail(const Error& error) {
 }
 
 void Payload::keep_failure(const Error& error) {
-    pages_.clear();
-    let_go();
+    // First of all, so that no run that ends meanwhile takes what it computed from wiped weights for a result.
     failed_ = std::make_unique<Error>(error);
     has_failed_ = true;
+    pages_.clear();
+    let_go();
 }
 
 Status Payload::open_run(uint64_t first, uint64_t last) {

@@ -44,6 +44,8 @@ class Signable {
         COFFER_TRY(source.open());
         COFFER_TRY(source.read_at(h.body_len, out.slots_));
         COFFER_TRY_ASSIGN(const Slots slots, parse_slots(out.slots_, policy.caps));
+        if (slots.content_id != out.facts_.content_id) return not_authentic(Detail::kHeaderAuth);
+        COFFER_TRY(check_slot_rules(slots, h, /*has_trusted_signature=*/true));
         for (const SignatureEntry& entry : slots.signatures) out.distributors_.push_back(entry.key_id);
         return out;
     }

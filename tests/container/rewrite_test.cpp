@@ -84,8 +84,8 @@ trust::Policy distributor_policy() {
     return p;
 }
 
-WriteOptions slots_signed() {
-    WriteOptions o = signed_options({keys().x25519()});
+WriteOptions slots_signed(std::vector<Recipient> recipients = {keys().x25519()}) {
+    WriteOptions o = signed_options(std::move(recipients));
     o.distributors = {&distributor()};
     return o;
 }
@@ -490,20 +490,35 @@ TEST_CASE("where recipients must be signed, grants must be too") {
     CHECK(f.opens(with_grant(ring_of(customer), bad), distributor_policy()) == Detail::kSignature);
 }
 
-TEST_CASE("recipients that were removed do not come back when generations are remembered") {
-    const Fixture f(signed_options({keys().x25519(), keys().raw()}));
+TEST_CASE("signed recipients that were removed do not come back when generations are remembered") {
+    const Fixture f(slots_signed({keys().x25519(), keys().raw()}));
     const FileBytes old = read_all(f.path);
     RewriteOptions o;
     o.remove = owned(f.look(), keys().raw());
-    REQUIRE(f.change(o).ok());
+    o.distributor = &distributor();
+    REQUIRE(f.change(o, distributor_policy()).ok());
     MemoryStore store;
-    trust::Policy policy = keys().policy();
+    trust::Policy policy = distributor_policy();
     policy.state = store.state();
     REQUIRE(trust::create_state(*policy.state, nullptr).ok());
     CHECK(open_class(old, policy, keys().raw_ring()) == Detail::kNone);
     CHECK(f.opens(keys().x25519_ring(), policy) == Detail::kNone);
     CHECK(open_class(old, policy, keys().raw_ring()) == Detail::kRollback);
     CHECK(f.opens(keys().x25519_ring(), policy) == Detail::kNone);
+}
+
+TEST_CASE("a generation that any customer can write is not remembered") {
+    const Fixture f(signed_options({keys().x25519(), keys().raw()}));
+    const FileBytes old = read_all(f.path);
+    RewriteOptions o;
+    o.add = {keys().raw()};
+    REQUIRE(f.change(o).ok());
+    MemoryStore store;
+    trust::Policy policy = keys().policy();
+    policy.state = store.state();
+    REQUIRE(trust::create_state(*policy.state, nullptr).ok());
+    CHECK(f.opens(keys().x25519_ring(), policy) == Detail::kNone);
+    CHECK(open_class(old, policy, keys().raw_ring()) == Detail::kNone);
 }
 
 }  // namespace coffer::container::test
