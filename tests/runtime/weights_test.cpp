@@ -1,5 +1,6 @@
 // Weights of a sealed model while it runs: opened on demand, each chunk once; given back when they were packed, and
-// worked out again when somebody else wants them; wiped, with every later call refused, when a chunk is not authentic.
+// worked out again when somebody else wants them; wiped, with every later call refused, when a chunk is not
+// authentic.
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -30,7 +31,8 @@ std::vector<std::byte> sealed(const graph::Model& model) {
     options.unprotected = true;
     options.chunk_log2 = container::kMinChunkLog2;
     const std::string path =
-        (std::filesystem::temp_directory_path() / ("weights_test_" + std::to_string(::getpid()) + ".coffer")).string();
+        (std::filesystem::temp_directory_path() / ("weights_test_" + std::to_string(::getpid()) + ".coffer"))
+            .string();
     auto written = container::write(model, options, path);
     if (!written.ok()) FAIL(written.error().message());
     auto bytes = os::read_file(path, uint64_t{1} << 30).value();
@@ -49,17 +51,18 @@ struct File {
         header = container::inspect(container::Source::memory(bytes))->header;
     }
     container::Source source() {
-        return container::Source::reader(
-            {[this]() -> Result<uint64_t> { return bytes.size(); },
-             [this](uint64_t offset, MutableBytes dst) -> Status {
-                 std::memcpy(dst.data(), bytes.data() + offset, dst.size());
-                 if (offset < header.payload_off || offset >= header.body_len) return {};
-                 const std::lock_guard lock(mutex);
-                 const uint64_t first = (offset - header.payload_off) / header.chunk_size();
-                 const uint64_t n = (dst.size() + header.chunk_size() - 1) / header.chunk_size();
-                 for (uint64_t i = first; i < first + n; ++i) ++reads[i];
-                 return {};
-             }});
+        return container::Source::reader({[this]() -> Result<uint64_t> { return bytes.size(); },
+                                          [this](uint64_t offset, MutableBytes dst) -> Status {
+                                              std::memcpy(dst.data(), bytes.data() + offset, dst.size());
+                                              if (offset < header.payload_off || offset >= header.body_len) return {};
+                                              const std::lock_guard lock(mutex);
+                                              const uint64_t first =
+                                                  (offset - header.payload_off) / header.chunk_size();
+                                              const uint64_t n =
+                                                  (dst.size() + header.chunk_size() - 1) / header.chunk_size();
+                                              for (uint64_t i = first; i < first + n; ++i) ++reads[i];
+                                              return {};
+                                          }});
     }
     Result<runtime::Loaded> load(bool lazy, trust::Integrity integrity = trust::Integrity::kFull, bool lock = false) {
         trust::Policy policy;
@@ -115,9 +118,10 @@ Builder two_branches() {
         const auto w = b.constant(g == 1 ? "A" : "B", noise({128, 128}, static_cast<uint32_t>(g)), g);
         b.output(b.node("MatMul", {inner, w}, {}, g), "product", type(DType::kFloat, {2, 128}), g);
     }
-    b.output(b.node("If", {condition, x},
-                    {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}}),
-             "y", type(DType::kFloat, {2, 128}));
+    b.output(
+        b.node("If", {condition, x},
+               {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}}),
+        "y", type(DType::kFloat, {2, 128}));
     return b;
 }
 Tensor condition(bool value) {
@@ -169,6 +173,29 @@ TEST_CASE("lazy: a branch that never runs stays sealed, and no chunk is opened t
     }
 }
 
+TEST_CASE("lazy: a tensor attribute that is stored narrow is what it was") {
+    constexpr int64_t n = 4096;
+    Tensor from = Tensor::create(DType::kInt64, Shape{n}).value(),
+           to = Tensor::create(DType::kInt64, Shape{n}).value();
+    for (int64_t i = 0; i < n; ++i) from.span<int64_t>()[i] = 2 * i, to.span<int64_t>()[i] = i + 100;
+    Builder b;
+    const auto x = b.input("x", type(DType::kInt64, {4}));
+    b.output(b.node("ai.onnx.ml::LabelEncoder", {x}, {{"keys_tensor", from}, {"values_tensor", to}}), "y", {});
+    const auto wide = b.input("wide", type(DType::kFloat, {1, 512}));
+    b.output(b.node("MatMul", {wide, b.constant("large", noise({512, 520}, 14))}), "large product", {});
+
+    File file(b.model);
+    const std::vector<int64_t> keys = {0, 2, 2800, 2 * (n - 1)};
+    for (bool lazy : {false, true}) {
+        const auto loaded = file.load(lazy);
+        REQUIRE(loaded.ok());
+        const auto runner = runner_of(loaded->model);
+        REQUIRE(run(*runner, {Tensor::of<int64_t>(keys), noise({1, 512}, 23)}).ok());
+        const auto got = runner->output(0).tensor.span<int64_t>();
+        CHECK(std::vector<int64_t>(got.begin(), got.end()) == std::vector<int64_t>{100, 101, 1500, n - 1 + 100});
+    }
+}
+
 TEST_CASE("lazy: a chunk that is not authentic ends the model, for every runner") {
     const Builder b = two_branches();
     const Tensor x = noise({2, 128}, 9);
@@ -202,13 +229,13 @@ TEST_CASE("lazy: an error of the source comes out of prepare, and stays") {
     const Builder b = two_branches();
     File file(b.model);
     bool broken = false;
-    container::Source source = container::Source::reader(
-        {[&]() -> Result<uint64_t> { return file.bytes.size(); },
-         [&](uint64_t offset, MutableBytes dst) -> Status {
-             if (broken) return error(Code::kIo, Detail::kIo, "gone");
-             std::memcpy(dst.data(), file.bytes.data() + offset, dst.size());
-             return {};
-         }});
+    container::Source source =
+        container::Source::reader({[&]() -> Result<uint64_t> { return file.bytes.size(); },
+                                   [&](uint64_t offset, MutableBytes dst) -> Status {
+                                       if (broken) return error(Code::kIo, Detail::kIo, "gone");
+                                       std::memcpy(dst.data(), file.bytes.data() + offset, dst.size());
+                                       return {};
+                                   }});
     trust::Policy policy;
     policy.allow_unprotected = policy.allow_unsigned = true;
     runtime::LoadOptions options;
@@ -279,11 +306,13 @@ TEST_CASE("what packing gave back comes back byte for byte") {
     y = b.node("ConvTranspose", {y, b.constant("transposed", noise({120, 7, 5, 5}, 4))});
     y = b.node("Reshape", {y, b.constant("shape", Tensor::of<int64_t>(std::array<int64_t, 3>{81, 1, 7}))});
     y = b.node("Concat", {y, y, y, y, y, y, y}, {{"axis", int64_t{2}}});
-    const auto lstm = b.node("LSTM", {y, b.constant("lstm w", noise({2, 4 * 43, 49}, 5)), b.constant("lstm r", noise({2, 4 * 43, 43}, 6))},
-                             {{"hidden_size", int64_t{43}}, {"direction", std::string("bidirectional")}});
+    const auto lstm = b.node(
+        "LSTM", {y, b.constant("lstm w", noise({2, 4 * 43, 49}, 5)), b.constant("lstm r", noise({2, 4 * 43, 43}, 6))},
+        {{"hidden_size", int64_t{43}}, {"direction", std::string("bidirectional")}});
     b.output(lstm, "y lstm", {});
-    const auto gru = b.node("GRU", {y, b.constant("gru w", noise({1, 3 * 75, 49}, 7)), b.constant("gru r", noise({1, 3 * 75, 75}, 8))},
-                            {{"hidden_size", int64_t{75}}});
+    const auto gru = b.node(
+        "GRU", {y, b.constant("gru w", noise({1, 3 * 75, 49}, 7)), b.constant("gru r", noise({1, 3 * 75, 75}, 8))},
+        {{"hidden_size", int64_t{75}}});
     b.output(gru, "y gru", {});
     const auto rows = b.node("Reshape", {y, b.constant("flat", Tensor::of<int64_t>(std::array<int64_t, 2>{81, 49}))});
     const auto product = b.node("MatMul", {rows, b.constant("matmul", noise({49, 101}, 9))});
@@ -291,13 +320,15 @@ TEST_CASE("what packing gave back comes back byte for byte") {
     b.output(gemm, "y gemm", {});
     const auto bytes = b.input("bytes", type(DType::kUint8, {5, 260}));
     b.output(b.node("MatMulInteger", {bytes, b.constant("signed", integers(DType::kInt8, {260, 67}, 11))}), "s", {});
-    b.output(b.node("MatMulInteger", {bytes, b.constant("unsigned", integers(DType::kUint8, {260, 67}, 12)),
-                                      b.constant("x zero", scalar<uint8_t>(3)), b.constant("w zero", scalar<uint8_t>(130))}),
+    b.output(b.node("MatMulInteger",
+                    {bytes, b.constant("unsigned", integers(DType::kUint8, {260, 67}, 12)),
+                     b.constant("x zero", scalar<uint8_t>(3)), b.constant("w zero", scalar<uint8_t>(130))}),
              "u", {});
     const auto picture = b.input("picture", type(DType::kUint8, {1, 18, 7, 7}));
     b.output(b.node("QLinearConv", {picture, b.constant("px", scalar(0.1f)), b.constant("pz", scalar<uint8_t>(7)),
-                                    b.constant("qconv", integers(DType::kInt8, {107, 18, 3, 3}, 13)), b.constant("ws", scalar(0.01f)),
-                                    b.constant("wz", scalar<int8_t>(0)), b.constant("ys", scalar(0.2f)), b.constant("yz", scalar<uint8_t>(5))}),
+                                    b.constant("qconv", integers(DType::kInt8, {107, 18, 3, 3}, 13)),
+                                    b.constant("ws", scalar(0.01f)), b.constant("wz", scalar<int8_t>(0)),
+                                    b.constant("ys", scalar(0.2f)), b.constant("yz", scalar<uint8_t>(5))}),
              "q", {});
 
     // The last one is large enough to send all of them away.
@@ -345,7 +376,8 @@ TEST_CASE("what packing gave back comes back byte for byte") {
 TEST_CASE("weights are not held twice") {
     Builder b;
     auto x = b.input("x", type(DType::kFloat, {-1, 512}));
-    for (uint32_t i = 0; i < 8; ++i) x = b.node("MatMul", {x, b.constant("w" + std::to_string(i), noise({512, 512}, i))});
+    for (uint32_t i = 0; i < 8; ++i)
+        x = b.node("MatMul", {x, b.constant("w" + std::to_string(i), noise({512, 512}, i))});
     b.output(x, "y", type(DType::kFloat, {-1, 512}));
     File file(b.model);
     for (bool lazy : {false, true}) {
@@ -377,9 +409,10 @@ TEST_CASE("a plan made later reads where it lies what an earlier one packed and 
         const auto row = b.node("Gather", {again, b.constant("row", scalar<int64_t>(g == 1 ? 3 : 500), g)}, {}, g);
         b.output(b.node("Add", {inner, row}, {}, g), "sum", type(DType::kFloat, {2, 520}), g);
     }
-    b.output(b.node("If", {condition_in, product},
-                    {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}}),
-             "y", type(DType::kFloat, {2, 520}));
+    b.output(
+        b.node("If", {condition_in, product},
+               {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}}),
+        "y", type(DType::kFloat, {2, 520}));
     File file(b.model);
     const auto plain = runner_of(b.build());
     for (bool lazy : {false, true}) {
@@ -406,8 +439,8 @@ TEST_CASE("a constant that one node packs and another reads is there for both") 
     const auto x = b.input("x", type(DType::kFloat, {-1, 128}));
     const auto w = b.constant("w", noise({128, 128}, 1));
     const auto y = b.node("MatMul", {x, w});
-    b.output(b.node("Gather", {w, b.constant("rows", Tensor::of<int64_t>(std::array<int64_t, 2>{5, 77}))}), "rows out",
-             type(DType::kFloat, {2, 128}));
+    b.output(b.node("Gather", {w, b.constant("rows", Tensor::of<int64_t>(std::array<int64_t, 2>{5, 77}))}),
+             "rows out", type(DType::kFloat, {2, 128}));
     b.output(y, "y", type(DType::kFloat, {-1, 128}));
     File file(b.model);
     const auto plain = runner_of(b.build());
