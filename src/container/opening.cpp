@@ -22,12 +22,16 @@ Status Opening::step_1_policy() {
     clock_ = static_cast<uint64_t>(std::max<int64_t>(policy_.current_time(), 0));
     now_ = clock_;
     if (!policy_.state) return {};
-    COFFER_TRY_ASSIGN(state_, trust::load_state(*policy_.state));
     if (policy_.bundle) {
-        COFFER_TRY(state_->adopt(*policy_.bundle));
-        // At once: what a bundle withdraws stays withdrawn, also when no file opens under it.
-        COFFER_TRY(
-            trust::update_state(*policy_.state, [&](trust::State& state) { return state.adopt(*policy_.bundle); }));
+        // Stored at once: what a bundle withdraws stays withdrawn, also when no file opens under it.
+        const auto adopt = [&](trust::State& state) -> Status {
+            COFFER_TRY(state.adopt(*policy_.bundle));
+            state_ = state;
+            return {};
+        };
+        COFFER_TRY(trust::update_state(*policy_.state, adopt));
+    } else {
+        COFFER_TRY_ASSIGN(state_, trust::load_state(*policy_.state));
     }
     now_ = std::max(now_, state_->latest_time());
     return {};

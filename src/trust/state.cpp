@@ -25,6 +25,10 @@ auto order(const State::Seen& s) {
     return std::tie(s.model, s.version, s.content_id);
 }
 
+Error missing() {
+    return error(Code::kIo, Detail::kIo, "stored state: there is none; it must be made on purpose, once");
+}
+
 }  // namespace
 
 Result<State> State::decode(Bytes bytes) {
@@ -144,7 +148,7 @@ Status State::check_clock(uint64_t now, uint64_t slack) const {
 
 Result<State> load_state(const StateStore& store) {
     COFFER_TRY_ASSIGN(const auto bytes, store.load());
-    if (!bytes) return error(Code::kIo, Detail::kIo, "stored state: there is none; it must be made on purpose, once");
+    if (!bytes) return missing();
     return State::decode(*bytes);
 }
 
@@ -162,7 +166,7 @@ Status create_state(const StateStore& store, const Bundle* bundle) {
 Status update_state(const StateStore& store, const std::function<Status(State&)>& change) {
     for (int i = 0; i < kAttempts; ++i) {
         COFFER_TRY_ASSIGN(const auto old, store.load());
-        if (!old) return error(Code::kIo, Detail::kIo, "stored state: it is gone");
+        if (!old) return missing();
         COFFER_TRY_ASSIGN(const State before, State::decode(*old));
         State after = before;
         COFFER_TRY(change(after));
