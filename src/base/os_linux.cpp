@@ -31,6 +31,7 @@
 #include <system_error>
 #include <vector>
 
+#include "base/os_descriptor_linux.hpp"
 #include "coffer/base/checked.hpp"
 
 namespace coffer::os {
@@ -48,25 +49,6 @@ Status check_path(const std::string& path) {
         return error(Code::kInvalidArgument, "file name '", path, "' has a NUL");
     return {};
 }
-
-class Descriptor {
- public:
-    explicit Descriptor(int fd = -1) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor() {
-        if (fd_ >= 0) ::close(fd_);
-    }
-    int get() const { return fd_; }
-    bool valid() const { return fd_ >= 0; }
-    int release() { return std::exchange(fd_, -1); }
-
- private:
-    int fd_;
-};
 
 template <class Call>
 auto retry(Call call) {
@@ -611,7 +593,8 @@ uint64_t resident_memory_bytes() {
 
 bool reset_peak_memory() {
     const Descriptor file = open_at(AT_FDCWD, "/proc/self/clear_refs", O_WRONLY);
-    return file.valid() && retry([&] { return ::write(file.get(), "5", 1); }) == 1;  // proc(5): the peak becomes VmRSS
+    return file.valid() &&
+           retry([&] { return ::write(file.get(), "5", 1); }) == 1;  // proc(5): the peak becomes VmRSS
 }
 
 unsigned cpu_count() {

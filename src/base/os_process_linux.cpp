@@ -15,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/os_descriptor_linux.hpp"
 #include "coffer/base/os.hpp"
 #include "coffer/base/process.hpp"
 
@@ -22,25 +23,6 @@ namespace coffer::os {
 namespace {
 
 constexpr size_t kLastWords = 200;
-
-class Descriptor {
- public:
-    explicit Descriptor(int fd = -1) : fd_(fd) {}
-    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor& operator=(Descriptor&& other) noexcept {
-        std::swap(fd_, other.fd_);
-        return *this;
-    }
-    ~Descriptor() { close(); }
-    void close() {
-        if (fd_ >= 0) ::close(fd_);
-        fd_ = -1;
-    }
-    int get() const { return fd_; }
-
- private:
-    int fd_;
-};
 
 struct Pipe {
     Descriptor read, write;
