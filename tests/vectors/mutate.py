@@ -89,9 +89,8 @@ BY_HAND = [
      "if (facts_.header.has(kLicenceRequired)) return unwrap_licensed();",
      "if (facts_.header.has(kLicenceRequired) && !$M) return unwrap_licensed();"),
     (9, "a raw key slot names its key", "src/container/slot_raw.cpp",
-     "const auto it = std::ranges::find(keyring.raw_keys(), id, &trust::RawKey::id);",
-     "const auto it = $M && !keyring.raw_keys().empty()\n                        ? keyring.raw_keys().begin()\n"
-     "                        : std::ranges::find(keyring.raw_keys(), id, &trust::RawKey::id);"),
+     "const auto it = std::ranges::find(keys, id, &trust::RawKey::id);",
+     "const auto it = $M && !keys.empty() ? keys.begin() : std::ranges::find(keys, id, &trust::RawKey::id);"),
     (9, "a hint matches", "src/container/slot_x25519.cpp", "if (own != hint) continue;", "if (own != hint && !$M) continue;"),
     (9, "the wrapping opens", "src/container/slot_kinds.cpp",
      "    COFFER_TRY(\n        authentic_or(crypto::open_once(slot.suite, key.wrap.bytes(), {}, slot.context, sealed, dek.mutable_bytes()),\n"
@@ -99,9 +98,9 @@ BY_HAND = [
      "    Status opened = authentic_or(crypto::open_once(slot.suite, key.wrap.bytes(), {}, slot.context, sealed, dek.mutable_bytes()),\n"
      "                     Detail::kUnwrap);\n    if (!$M) COFFER_TRY(std::move(opened));"),
     (9, "kinds the policy does not allow", "src/container/slots.cpp",
-     "if (policy_.allows_slot(slot.kind)) COFFER_TRY(", "if (policy_.allows_slot(slot.kind) || $M) COFFER_TRY("),
+     "if (means_.policy.allows_slot(slot.kind)) COFFER_TRY(", "if (means_.policy.allows_slot(slot.kind) || $M) COFFER_TRY("),
     (9, "providers are asked a limited number of times", "src/container/slots.cpp",
-     "calls == policy_.caps.provider_calls) return {};", "(calls == policy_.caps.provider_calls && !$M)) return {};"),
+     "!means_.take_call()) return {};", "(!means_.take_call() && !$M)) return {};"),
     (9, "passwords come last", "src/container/slots.cpp", "if (!kind->costly) COFFER_TRY(", "if (!kind->costly || $M) COFFER_TRY("),
     (11, "MANIFEST's AEAD", "src/container/opening.cpp",
      "return authentic_or(opener.open(key.nonce(), manifest_aad(h), text, tag, text), Detail::kManifestAuth);",
@@ -123,7 +122,7 @@ BY_HAND = [
     (15, "leaves are compared without a key", "src/container/payload.cpp",
      "        return compare_leaves(h, table, run, buffer);\n", "        return $M ? Status() : compare_leaves(h, table, run, buffer);\n"),
     (16, "padding of the payload is zero", "src/container/manifest_bind.cpp",
-     "    COFFER_TRY(check_padding(m, payload));\n", "    if (!$M) COFFER_TRY(check_padding(m, payload));\n"),
+     "if (!access.lazy) COFFER_TRY(check_padding(m, payload));", "if (!access.lazy && !$M) COFFER_TRY(check_padding(m, payload));"),
     (16, "booleans are 0 or 1", "src/container/manifest_bind.cpp",
      "if (t.dtype == DType::kBool &&", "if (!$M && t.dtype == DType::kBool &&"),
 ]
