@@ -24,10 +24,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(_WIN32)
-#define COFFER_API __declspec(dllimport)
-#else
+/* COFFER_STATIC: the library is linked statically (its CMake and pkg-config packages define it where it is);
+ * COFFER_BUILDING: the library itself is compiled. */
+#if defined(COFFER_STATIC)
+#define COFFER_API
+#elif !defined(_WIN32)
 #define COFFER_API __attribute__((visibility("default")))
+#elif defined(COFFER_BUILDING)
+#define COFFER_API __declspec(dllexport)
+#else
+#define COFFER_API __declspec(dllimport)
+#endif
+
+/* The calling convention of functions and callbacks, whatever the compiler's default is. */
+#if defined(_WIN32)
+#define COFFER_CALL __cdecl
+#else
+#define COFFER_CALL
 #endif
 
 #ifdef __cplusplus
@@ -44,13 +57,13 @@ extern "C" {
 #define COFFER_VERSION_PATCH 0
 
 /* "0.1.0" of the library that was loaded. Since 0.1. */
-COFFER_API const char* coffer_version(void) COFFER_NOEXCEPT;
+COFFER_API const char* COFFER_CALL coffer_version(void) COFFER_NOEXCEPT;
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
 
 typedef enum coffer_status {
     COFFER_OK = 0,
-    COFFER_INVALID_ARGUMENT = 1, /* unknown name, wrong shape or type, NULL where it is not allowed */
+    COFFER_INVALID_ARGUMENT = 1, /* wrong shape, type or number, NULL where it is not allowed */
     COFFER_BUFFER_TOO_SMALL = 2, /* the output's type and shape can be read with coffer_runner_output */
     COFFER_IO = 3,               /* a file could not be read */
     COFFER_FORMAT = 4,           /* damaged or not a coffer file */
@@ -59,21 +72,53 @@ typedef enum coffer_status {
     COFFER_UNSUPPORTED = 7,      /* an op or feature this build does not have */
     COFFER_LIMIT = 8,            /* a cap of the policy */
     COFFER_OUT_OF_MEMORY = 9,
-    COFFER_CANCELLED = 10, /* cancel or deadline; the runner's state is as before the run */
+    COFFER_CANCELLED = 10, /* by coffer_runner_cancel; the runner's state is as before the run */
     COFFER_INTERNAL = 11,  /* a bug of ours */
+    COFFER_NOT_FOUND = 12, /* a file that is missing; a name or an index that nothing has */
+    COFFER_DEADLINE = 13,  /* it passed; the runner's state is as before the run */
+    COFFER_CONFLICT = 14,  /* somebody else changed it meanwhile, or it is there already */
     COFFER_STATUS_MAX_ENUM = 0x7fffffff
 } coffer_status;
 
 /* "ok", "invalid_argument", ... Never NULL. Since 0.1. */
-COFFER_API const char* coffer_status_name(coffer_status status) COFFER_NOEXCEPT;
+COFFER_API const char* COFFER_CALL coffer_status_name(coffer_status status) COFFER_NOEXCEPT;
 
+/* Classes of failures: docs/format.md 5.14. A status says what a program may do about it, a class what was wrong. */
+typedef enum coffer_detail {
+    COFFER_DETAIL_NONE = 0, /* the status says all */
+    COFFER_DETAIL_IO = 1,
+    COFFER_DETAIL_FORMAT = 2,
+    COFFER_DETAIL_UNSUPPORTED = 3,
+    COFFER_DETAIL_SIGNATURE = 4,
+    COFFER_DETAIL_UNTRUSTED = 5,
+    COFFER_DETAIL_ROLLBACK = 6,
+    COFFER_DETAIL_EXPIRED = 7,
+    COFFER_DETAIL_REVOKED = 8,
+    COFFER_DETAIL_WRONG_MODEL = 9,
+    COFFER_DETAIL_UNPROTECTED = 10,
+    COFFER_DETAIL_NO_RECIPIENT = 11,
+    COFFER_DETAIL_UNWRAP = 12,
+    COFFER_DETAIL_COMMITMENT = 13,
+    COFFER_DETAIL_HEADER_AUTH = 14,
+    COFFER_DETAIL_MANIFEST_AUTH = 15,
+    COFFER_DETAIL_MANIFEST_INVALID = 16,
+    COFFER_DETAIL_TREE = 17,
+    COFFER_DETAIL_CHUNK_AUTH = 18,
+    COFFER_DETAIL_LIMIT = 19,
+    COFFER_DETAIL_LICENCE = 20,
+    COFFER_DETAIL_CANCELLED = 21,
+    COFFER_DETAIL_MAX_ENUM = 0x7fffffff
+} coffer_detail;
+
+/* "none", "io", ... as docs/format.md has them; "unknown". Never NULL. Since 0.1. */
+COFFER_API const char* COFFER_CALL coffer_detail_name(coffer_detail detail) COFFER_NOEXCEPT;
+
+/* Its layout is final. */
 typedef struct coffer_error {
     coffer_status status;
-    int32_t detail;    /* the class of docs/format.md "Errors"; coffer_detail_name gives its name */
+    coffer_detail detail;
     char message[504]; /* one line, NUL-terminated, names the thing and the values */
 } coffer_error;
-
-COFFER_API const char* coffer_detail_name(int32_t detail) COFFER_NOEXCEPT;
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
@@ -157,23 +202,24 @@ typedef struct coffer_value_info {
 
 typedef struct coffer_keyring coffer_keyring;
 
-COFFER_API coffer_status coffer_keyring_new(coffer_keyring** keyring, coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API void coffer_keyring_free(coffer_keyring** keyring) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_new(coffer_keyring** keyring,
+                                                        coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API void COFFER_CALL coffer_keyring_free(coffer_keyring** keyring) COFFER_NOEXCEPT;
 
 /* A key file: age identities (AGE-SECRET-KEY-1..., as age-keygen writes them), a P-256 key as PKCS#8 PEM, or 32 raw
  * bytes. Refused when it is a symbolic
  * link, not a regular file, not owned by this user or root, or readable by others. */
-COFFER_API coffer_status coffer_keyring_add_file(coffer_keyring* keyring, const char* path,
-                                                 coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_file(coffer_keyring* keyring, const char* path,
+                                                             coffer_error* error) COFFER_NOEXCEPT;
 /* The text of such a file. The caller's copy is his to wipe. */
-COFFER_API coffer_status coffer_keyring_add_identity(coffer_keyring* keyring, const char* text, size_t size,
-                                                     coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_identity(coffer_keyring* keyring, const char* text,
+                                                                 size_t size, coffer_error* error) COFFER_NOEXCEPT;
 /* A raw key of 32 bytes (slot kind 1). */
-COFFER_API coffer_status coffer_keyring_add_raw(coffer_keyring* keyring, const void* key, size_t size,
-                                                coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_raw(coffer_keyring* keyring, const void* key, size_t size,
+                                                            coffer_error* error) COFFER_NOEXCEPT;
 /* A password (slot kind 3). One scrypt is spent on it when a file has a password slot. */
-COFFER_API coffer_status coffer_keyring_add_password(coffer_keyring* keyring, const char* password, size_t size,
-                                                     coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_password(coffer_keyring* keyring, const char* password,
+                                                                 size_t size, coffer_error* error) COFFER_NOEXCEPT;
 
 /* What a provider is shown of a slot; valid during the call. */
 typedef struct coffer_slot {
@@ -192,26 +238,27 @@ typedef struct coffer_slot {
 
 /* Unwraps the 32-byte key in `slot` (the file's, or the product key of a licence) into `key` and returns 1, or
  * returns 0: not mine. May block. Called at most once a slot and eight times an open. Must not throw. */
-typedef int (*coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t key[32]);
-COFFER_API coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_provider provider,
-                                                     void* user, coffer_error* error) COFFER_NOEXCEPT;
+typedef int(COFFER_CALL* coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t key[32]);
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_provider(coffer_keyring* keyring,
+                                                                 coffer_key_provider provider, void* user,
+                                                                 coffer_error* error) COFFER_NOEXCEPT;
 
 /* A grant (`model-pack grant`): a recipient of one file, kept outside it; a key of the ring must open it. Grants for
  * other files are ignored, so a keyring may hold many. The bytes are copied; COFFER_FORMAT when they are no grant.
  * Since 0.1. */
-COFFER_API coffer_status coffer_keyring_add_grant(coffer_keyring* keyring, const void* grant, size_t size,
-                                                  coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API coffer_status coffer_keyring_add_grant_file(coffer_keyring* keyring, const char* path,
-                                                       coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_grant(coffer_keyring* keyring, const void* grant, size_t size,
+                                                              coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_grant_file(coffer_keyring* keyring, const char* path,
+                                                                   coffer_error* error) COFFER_NOEXCEPT;
 
 /* A licence (`model-pack licence issue`): product keys wrapped for a key of this ring, for models that demand a
  * licence (pack --require-licence). The bytes are copied; only their form is checked here (COFFER_FORMAT), the
  * licensor's signature and the terms when a model is opened. Several may be added: the first that permits the model
  * is used. Since 0.1. */
-COFFER_API coffer_status coffer_keyring_add_licence(coffer_keyring* keyring, const void* licence, size_t size,
-                                                    coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API coffer_status coffer_keyring_add_licence_file(coffer_keyring* keyring, const char* path,
-                                                         coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_licence(coffer_keyring* keyring, const void* licence,
+                                                                size_t size, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_licence_file(coffer_keyring* keyring, const char* path,
+                                                                     coffer_error* error) COFFER_NOEXCEPT;
 
 /* A P-256 key that stays in a token or HSM (slot kind 5), reached through the PKCS#11 module of its maker.
  *
@@ -222,9 +269,10 @@ COFFER_API coffer_status coffer_keyring_add_licence_file(coffer_keyring* keyring
  * that was refused is not tried again. `user` must live as long as the keyring; the calls come from the thread that
  * opens. COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or not a P-256 key. Since 0.1.
  */
-typedef int (*coffer_pin_source)(void* user, const char* token, char* pin, size_t capacity);
-COFFER_API coffer_status coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri, coffer_pin_source pin,
-                                                   void* user, coffer_error* error) COFFER_NOEXCEPT;
+typedef int(COFFER_CALL* coffer_pin_source)(void* user, const char* token, char* pin, size_t capacity);
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri,
+                                                               coffer_pin_source pin, void* user,
+                                                               coffer_error* error) COFFER_NOEXCEPT;
 
 /* What a key management service is asked (slot kind 4); valid during the call. The URI and the blob are not
  * authenticated: whoever handed out the file may have written them. */
@@ -238,48 +286,50 @@ typedef struct coffer_kms_request {
 } coffer_kms_request;
 
 /* Unwraps the 32-byte file key into `key` and returns 1, or returns 0. May block; must not throw. */
-typedef int (*coffer_kms_unwrap)(void* user, const coffer_kms_request* request, uint8_t key[32]);
+typedef int(COFFER_CALL* coffer_kms_unwrap)(void* user, const coffer_kms_request* request, uint8_t key[32]);
 /* Asks `unwrap` about slots whose URI lies below `uri_prefix` ("acme-kms://eu/"), and about no others; of several
  * prefixes the longest counts. Together with providers and tokens at most eight calls are made in an open. `user`
  * must live as long as the keyring. COFFER_INVALID_ARGUMENT: not a prefix, or given twice. Since 0.1. */
-COFFER_API coffer_status coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_prefix,
-                                                coffer_kms_unwrap unwrap, void* user,
-                                                coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_prefix,
+                                                            coffer_kms_unwrap unwrap, void* user,
+                                                            coffer_error* error) COFFER_NOEXCEPT;
 /* The same through a program: argv[0] is its absolute path, the arguments are given to it as they are, then "unwrap".
  * No shell, no environment. docs/keys.md describes what it reads and writes. It is killed after `timeout_ms`
  * milliseconds; 0: 30 seconds. The strings are copied. Since 0.1. */
-COFFER_API coffer_status coffer_keyring_add_kms_helper(coffer_keyring* keyring, const char* uri_prefix,
-                                                       const char* const* argv, size_t argc, uint32_t timeout_ms,
-                                                       coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_keyring_add_kms_helper(coffer_keyring* keyring, const char* uri_prefix,
+                                                                   const char* const* argv, size_t argc,
+                                                                   uint32_t timeout_ms,
+                                                                   coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- policy -------------------------------------------------------------------------------------------- */
 
 typedef struct coffer_policy coffer_policy;
 
-COFFER_API coffer_status coffer_policy_new(coffer_policy** policy, coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API void coffer_policy_free(coffer_policy** policy) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_new(coffer_policy** policy, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API void COFFER_CALL coffer_policy_free(coffer_policy** policy) COFFER_NOEXCEPT;
 
 /* Trusts a signer: an Ed25519 public key as SPKI PEM. */
-COFFER_API coffer_status coffer_policy_add_signer_pem(coffer_policy* policy, const char* pem, size_t size,
-                                                      coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API coffer_status coffer_policy_add_signer_file(coffer_policy* policy, const char* path,
-                                                       coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_add_signer_pem(coffer_policy* policy, const char* pem, size_t size,
+                                                                  coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_add_signer_file(coffer_policy* policy, const char* path,
+                                                                   coffer_error* error) COFFER_NOEXCEPT;
 /* Trusts a distributor: who may say which recipients a file has, for files that ask for that (pack --sign-slots). One
  * distributor's signature is enough. A key has one role: one that is trusted as a signer is refused here and the
  * other way round (COFFER_INVALID_ARGUMENT). Since 0.1. */
-COFFER_API coffer_status coffer_policy_add_distributor_pem(coffer_policy* policy, const char* pem, size_t size,
-                                                           coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API coffer_status coffer_policy_add_distributor_file(coffer_policy* policy, const char* path,
-                                                            coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_add_distributor_pem(coffer_policy* policy, const char* pem,
+                                                                       size_t size,
+                                                                       coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_add_distributor_file(coffer_policy* policy, const char* path,
+                                                                        coffer_error* error) COFFER_NOEXCEPT;
 /* How many different trusted signers must have signed. Default 1. Refused when a trust bundle says it. */
-COFFER_API coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers,
-                                                     coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers,
+                                                                 coffer_error* error) COFFER_NOEXCEPT;
 /* Only a model packed under this name opens ("com.acme.detector"). Default: any. */
-COFFER_API coffer_status coffer_policy_set_model(coffer_policy* policy, const char* name,
-                                                 coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_model(coffer_policy* policy, const char* name,
+                                                             coffer_error* error) COFFER_NOEXCEPT;
 /* Older versions are refused as a rollback. Default 0. */
-COFFER_API coffer_status coffer_policy_set_min_version(coffer_policy* policy, uint64_t version,
-                                                       coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_min_version(coffer_policy* policy, uint64_t version,
+                                                                   coffer_error* error) COFFER_NOEXCEPT;
 
 typedef enum coffer_integrity {
     COFFER_INTEGRITY_FULL = 0, /* every chunk's hash is checked against the signature */
@@ -288,50 +338,52 @@ typedef enum coffer_integrity {
     COFFER_INTEGRITY_AEAD_ONLY = 1,
     COFFER_INTEGRITY_MAX_ENUM = 0x7fffffff
 } coffer_integrity;
-COFFER_API coffer_status coffer_policy_set_integrity(coffer_policy* policy, coffer_integrity integrity,
-                                                     coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_integrity(coffer_policy* policy, coffer_integrity integrity,
+                                                                 coffer_error* error) COFFER_NOEXCEPT;
 /* Bytes for weights, activations, plans and staging together. Default: half of RAM or of the cgroup limit. */
-COFFER_API coffer_status coffer_policy_set_max_memory(coffer_policy* policy, uint64_t bytes,
-                                                      coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_max_memory(coffer_policy* policy, uint64_t bytes,
+                                                                  coffer_error* error) COFFER_NOEXCEPT;
 /* Largest scrypt work factor a password slot may ask for, 14 to 20. Default 17 (128 MiB). */
-COFFER_API coffer_status coffer_policy_set_max_scrypt_log_n(coffer_policy* policy, uint32_t log_n,
-                                                            coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_max_scrypt_log_n(coffer_policy* policy, uint32_t log_n,
+                                                                        coffer_error* error) COFFER_NOEXCEPT;
 /* Files made with --unprotected (key in clear), and files without a signature. Each default 0: refused. */
-COFFER_API coffer_status coffer_policy_allow_unprotected(coffer_policy* policy, int allow,
-                                                         coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API coffer_status coffer_policy_allow_unsigned(coffer_policy* policy, int allow,
-                                                      coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_allow_unprotected(coffer_policy* policy, int allow,
+                                                                     coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_allow_unsigned(coffer_policy* policy, int allow,
+                                                                  coffer_error* error) COFFER_NOEXCEPT;
 /* Names of internal nodes and tensors in errors and profiles. Default 0: only inputs and outputs are named. */
-COFFER_API coffer_status coffer_policy_set_debug_names(coffer_policy* policy, int show,
-                                                       coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_debug_names(coffer_policy* policy, int show,
+                                                                   coffer_error* error) COFFER_NOEXCEPT;
 
 /* The clock that decides on expiry, in seconds since 1970. Default: the system's. NULL puts that back. Must be
  * thread-safe when models are opened by several threads. Since 0.1. */
-typedef int64_t (*coffer_clock)(void* user);
-COFFER_API coffer_status coffer_policy_set_clock(coffer_policy* policy, coffer_clock clock, void* user,
-                                                 coffer_error* error) COFFER_NOEXCEPT;
+typedef int64_t(COFFER_CALL* coffer_clock)(void* user);
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_clock(coffer_policy* policy, coffer_clock clock, void* user,
+                                                             coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- licences: docs/licences.md ------------------------------------------------------------------------ */
 
 /* Trusts a licensor: whose licences count, an Ed25519 public key as SPKI PEM. A key has one role: one that is trusted
  * as a signer or distributor is refused (COFFER_INVALID_ARGUMENT). Since 0.1. */
-COFFER_API coffer_status coffer_policy_add_licensor_pem(coffer_policy* policy, const char* pem, size_t size,
-                                                        coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API coffer_status coffer_policy_add_licensor_file(coffer_policy* policy, const char* path,
-                                                         coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_add_licensor_pem(coffer_policy* policy, const char* pem,
+                                                                    size_t size, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_add_licensor_file(coffer_policy* policy, const char* path,
+                                                                     coffer_error* error) COFFER_NOEXCEPT;
 /* Only licences for this product count. Default, and with "": any. Since 0.1. */
-COFFER_API coffer_status coffer_policy_set_product(coffer_policy* policy, const char* product,
-                                                   coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_product(coffer_policy* policy, const char* product,
+                                                               coffer_error* error) COFFER_NOEXCEPT;
 /* A value of this host ("machine-id", "0123...") for licences that are bound to one. The library looks none up
  * itself. Since 0.1. */
-COFFER_API coffer_status coffer_policy_add_host_value(coffer_policy* policy, const char* kind, const char* value,
-                                                      coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_add_host_value(coffer_policy* policy, const char* kind,
+                                                                  const char* value,
+                                                                  coffer_error* error) COFFER_NOEXCEPT;
 /* Asked for kinds that were not added: writes the value into `value` (NUL-terminated, `capacity` bytes with the NUL)
  * and returns 1, or returns 0: this host has none. Called while a model is opened, by the thread that opens it. NULL
  * takes it away. Since 0.1. */
-typedef int (*coffer_host_value)(void* user, const char* kind, char* value, size_t capacity);
-COFFER_API coffer_status coffer_policy_set_host_callback(coffer_policy* policy, coffer_host_value callback,
-                                                         void* user, coffer_error* error) COFFER_NOEXCEPT;
+typedef int(COFFER_CALL* coffer_host_value)(void* user, const char* kind, char* value, size_t capacity);
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_host_callback(coffer_policy* policy,
+                                                                     coffer_host_value callback, void* user,
+                                                                     coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- trust bundles ------------------------------------------------------------------------------------- */
 
@@ -339,18 +391,19 @@ COFFER_API coffer_status coffer_policy_set_host_callback(coffer_policy* policy, 
  * (`model-pack trust`), the anchor: that it is the right one is the caller's word, so it belongs into the application
  * or beside it. Refused (COFFER_INVALID_ARGUMENT) when the policy has keys of the caller's already; none can be added
  * afterwards. COFFER_AUTH when its own roots did not sign it. The bytes are copied. Since 0.1. */
-COFFER_API coffer_status coffer_policy_set_bundle(coffer_policy* policy, const void* bundle, size_t size,
-                                                  coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_bundle(coffer_policy* policy, const void* bundle, size_t size,
+                                                              coffer_error* error) COFFER_NOEXCEPT;
 /* Moves on from the bundle that is set. `update` is the next bundle, or several one after the other; it may come from
  * anywhere. Those up to the present one are passed over. COFFER_POLICY when one is missing in between or all are
  * older, COFFER_AUTH when the roots of the present and of the new one did not sign; then nothing changes. Since 0.1.
  */
-COFFER_API coffer_status coffer_policy_update_bundle(coffer_policy* policy, const void* update, size_t size,
-                                                     coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_update_bundle(coffer_policy* policy, const void* update,
+                                                                 size_t size, coffer_error* error) COFFER_NOEXCEPT;
 /* The bundle in force, to be kept for the next start; the policy's until it changes. COFFER_INVALID_ARGUMENT when
  * there is none. `number` may be NULL. Since 0.1. */
-COFFER_API coffer_status coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* number,
-                                              const coffer_policy* policy, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* number,
+                                                          const coffer_policy* policy,
+                                                          coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- memory of earlier runs ---------------------------------------------------------------------------- */
 
@@ -361,35 +414,35 @@ typedef struct coffer_state_store {
     size_t struct_size;
     /* Copies what was stored last into `data` (`capacity` >= COFFER_STATE_MAX), its size into `size`: 1. Nothing was
      * ever stored: 2. It cannot be read: 0. */
-    int (*load)(void* user, void* data, size_t capacity, size_t* size);
+    int(COFFER_CALL* load)(void* user, void* data, size_t capacity, size_t* size);
     /* Replaces what is stored, all or nothing, if it still is the `expected` bytes (NULL, 0: if there is nothing): 1.
      * It is not, because somebody else stored in between: 2; the library then loads again. It cannot be written: 0.
      */
-    int (*store)(void* user, const void* expected, size_t expected_size, const void* data, size_t size);
+    int(COFFER_CALL* store)(void* user, const void* expected, size_t expected_size, const void* data, size_t size);
     void* user;
 } coffer_state_store;
 /* The store must stay usable, by any thread that opens a model, as long as the policy is. A model that opens but
  * cannot be remembered is refused (COFFER_IO); so is everything while there is no state (see coffer_state_create) or
  * a damaged one (COFFER_FORMAT). NULL: nothing is remembered. Since 0.1. */
-COFFER_API coffer_status coffer_policy_set_state(coffer_policy* policy, const coffer_state_store* store,
-                                                 coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_state(coffer_policy* policy, const coffer_state_store* store,
+                                                             coffer_error* error) COFFER_NOEXCEPT;
 /* Makes the first state: when the application is installed, never later. COFFER_IO when there is one. `policy` may be
  * NULL; if it follows a bundle, the state starts with that. Since 0.1. */
-COFFER_API coffer_status coffer_state_create(const coffer_state_store* store, const coffer_policy* policy,
-                                             coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_state_create(const coffer_state_store* store, const coffer_policy* policy,
+                                                         coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- threads and memory of the caller ------------------------------------------------------------------ */
 
-typedef void (*coffer_task)(void* context, size_t index);
+typedef void(COFFER_CALL* coffer_task)(void* context, size_t index);
 /* Must run task(context, 0..count-1), each exactly once, on any threads, and return when all have returned.
  * May be entered by several runners at once. */
-typedef void (*coffer_parallel_for)(void* user, size_t count, coffer_task task, void* context);
+typedef void(COFFER_CALL* coffer_parallel_for)(void* user, size_t count, coffer_task task, void* context);
 
 /* Memory for activations. `allocate` returns 64-byte aligned memory or NULL. Weights and keys never come from
  * here: they lie in pages of their own that are wiped. */
 typedef struct coffer_allocator {
-    void* (*allocate)(void* user, size_t size);
-    void (*release)(void* user, void* memory, size_t size);
+    void*(COFFER_CALL* allocate)(void* user, size_t size);
+    void(COFFER_CALL* release)(void* user, void* memory, size_t size);
     void* user;
 } coffer_allocator;
 
@@ -418,42 +471,47 @@ typedef struct coffer_open_options {
     { sizeof(coffer_open_options), 0, 0, NULL, NULL }
 
 /* Opens, verifies, decrypts. `keyring` may be NULL for unprotected files. */
-COFFER_API coffer_status coffer_model_open_path(coffer_model** model, const char* path, const coffer_keyring* keyring,
-                                                const coffer_policy* policy, const coffer_open_options* options,
-                                                coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_model_open_path(coffer_model** model, const char* path,
+                                                            const coffer_keyring* keyring,
+                                                            const coffer_policy* policy,
+                                                            const coffer_open_options* options,
+                                                            coffer_error* error) COFFER_NOEXCEPT;
 /* The same from memory, which is borrowed until the call returns (COFFER_OPEN_LAZY: see there). */
-COFFER_API coffer_status coffer_model_open_memory(coffer_model** model, const void* data, size_t size,
-                                                  const coffer_keyring* keyring, const coffer_policy* policy,
-                                                  const coffer_open_options* options,
-                                                  coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_model_open_memory(coffer_model** model, const void* data, size_t size,
+                                                              const coffer_keyring* keyring,
+                                                              const coffer_policy* policy,
+                                                              const coffer_open_options* options,
+                                                              coffer_error* error) COFFER_NOEXCEPT;
 /* A source of bytes. read_at fills `dst` with exactly `size` bytes at `offset` and returns 1, or returns 0.
  * Must be thread-safe and stay usable until the open returns (COFFER_OPEN_LAZY: see there). */
 typedef struct coffer_reader {
     uint64_t size;
-    int (*read_at)(void* user, uint64_t offset, void* dst, size_t size);
+    int(COFFER_CALL* read_at)(void* user, uint64_t offset, void* dst, size_t size);
     void* user;
 } coffer_reader;
-COFFER_API coffer_status coffer_model_open_reader(coffer_model** model, const coffer_reader* reader,
-                                                  const coffer_keyring* keyring, const coffer_policy* policy,
-                                                  const coffer_open_options* options,
-                                                  coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_model_open_reader(coffer_model** model, const coffer_reader* reader,
+                                                              const coffer_keyring* keyring,
+                                                              const coffer_policy* policy,
+                                                              const coffer_open_options* options,
+                                                              coffer_error* error) COFFER_NOEXCEPT;
 /* Runners keep a reference: free in any order. */
-COFFER_API void coffer_model_free(coffer_model** model) COFFER_NOEXCEPT;
+COFFER_API void COFFER_CALL coffer_model_free(coffer_model** model) COFFER_NOEXCEPT;
 
-COFFER_API const char* coffer_model_name(const coffer_model* model) COFFER_NOEXCEPT; /* "" when it has none */
-COFFER_API uint64_t coffer_model_version(const coffer_model* model) COFFER_NOEXCEPT;
-COFFER_API size_t coffer_model_input_count(const coffer_model* model) COFFER_NOEXCEPT;
-COFFER_API size_t coffer_model_output_count(const coffer_model* model) COFFER_NOEXCEPT;
+COFFER_API const char* COFFER_CALL coffer_model_name(const coffer_model* model)
+    COFFER_NOEXCEPT; /* "" when it has none */
+COFFER_API uint64_t COFFER_CALL coffer_model_version(const coffer_model* model) COFFER_NOEXCEPT;
+COFFER_API size_t COFFER_CALL coffer_model_input_count(const coffer_model* model) COFFER_NOEXCEPT;
+COFFER_API size_t COFFER_CALL coffer_model_output_count(const coffer_model* model) COFFER_NOEXCEPT;
 /* Facts about input or output `index`. State held by runners is not listed. */
-COFFER_API coffer_status coffer_model_input(coffer_value_info* info, const coffer_model* model, size_t index,
-                                            coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API coffer_status coffer_model_output(coffer_value_info* info, const coffer_model* model, size_t index,
-                                             coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_model_input(coffer_value_info* info, const coffer_model* model,
+                                                        size_t index, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_model_output(coffer_value_info* info, const coffer_model* model,
+                                                         size_t index, coffer_error* error) COFFER_NOEXCEPT;
 /* Text stored with pack --meta; NULL when there is none. */
-COFFER_API const char* coffer_model_metadata(const coffer_model* model, const char* key) COFFER_NOEXCEPT;
+COFFER_API const char* COFFER_CALL coffer_model_metadata(const coffer_model* model, const char* key) COFFER_NOEXCEPT;
 /* A file stored with pack --attach (labels, dictionaries). */
-COFFER_API coffer_status coffer_model_blob(const void** data, size_t* size, const coffer_model* model,
-                                           const char* name, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_model_blob(const void** data, size_t* size, const coffer_model* model,
+                                                       const char* name, coffer_error* error) COFFER_NOEXCEPT;
 
 /* The licence that opened a model. Set struct_size; the rest is filled in. Strings are the model's. */
 typedef struct coffer_licence_info {
@@ -470,8 +528,8 @@ typedef struct coffer_licence_info {
     size_t feature_count;
 } coffer_licence_info;
 /* COFFER_INVALID_ARGUMENT when the model demands no licence. Since 0.1. */
-COFFER_API coffer_status coffer_model_licence(coffer_licence_info* info, const coffer_model* model,
-                                              coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_model_licence(coffer_licence_info* info, const coffer_model* model,
+                                                          coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- runners ------------------------------------------------------------------------------------------- */
 
@@ -488,9 +546,10 @@ typedef struct coffer_runner_options {
 #define COFFER_RUNNER_OPTIONS_INIT \
     { sizeof(coffer_runner_options), 0, 0, NULL, NULL, NULL }
 
-COFFER_API coffer_status coffer_runner_new(coffer_runner** runner, const coffer_model* model,
-                                           const coffer_runner_options* options, coffer_error* error) COFFER_NOEXCEPT;
-COFFER_API void coffer_runner_free(coffer_runner** runner) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_runner_new(coffer_runner** runner, const coffer_model* model,
+                                                       const coffer_runner_options* options,
+                                                       coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API void COFFER_CALL coffer_runner_free(coffer_runner** runner) COFFER_NOEXCEPT;
 
 /* A value under the name of an input or output. */
 typedef struct coffer_binding {
@@ -512,21 +571,22 @@ typedef struct coffer_run_options {
  * and the shape that come out; else COFFER_BUFFER_TOO_SMALL, and coffer_runner_output tells the shape.
  * With shapes seen before (up to eight are remembered) nothing is allocated.
  */
-COFFER_API coffer_status coffer_runner_run(coffer_runner* runner, const coffer_binding* inputs, size_t input_count,
-                                           const coffer_binding* outputs, size_t output_count,
-                                           const coffer_run_options* options, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_runner_run(coffer_runner* runner, const coffer_binding* inputs,
+                                                       size_t input_count, const coffer_binding* outputs,
+                                                       size_t output_count, const coffer_run_options* options,
+                                                       coffer_error* error) COFFER_NOEXCEPT;
 /* Plans for these input types and shapes (data is not looked at), so that the first run is fast too.
  * Afterwards coffer_runner_output tells output shapes, where they follow from the inputs. */
-COFFER_API coffer_status coffer_runner_prepare(coffer_runner* runner, const coffer_binding* inputs,
-                                               size_t input_count, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_runner_prepare(coffer_runner* runner, const coffer_binding* inputs,
+                                                           size_t input_count, coffer_error* error) COFFER_NOEXCEPT;
 /* Output `index` of the last run: its type, shape, and its memory (the runner's until the next run, or the
  * caller's). After prepare, data is NULL; rank is -1 where the shape depends on data. */
-COFFER_API coffer_status coffer_runner_output(coffer_value* value, const coffer_runner* runner, size_t index,
-                                              coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_runner_output(coffer_value* value, const coffer_runner* runner,
+                                                          size_t index, coffer_error* error) COFFER_NOEXCEPT;
 /* Puts runner-held state (pack --state) back to its beginning. */
-COFFER_API coffer_status coffer_runner_reset(coffer_runner* runner, coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_runner_reset(coffer_runner* runner, coffer_error* error) COFFER_NOEXCEPT;
 /* Makes a run in progress, or the next one, return COFFER_CANCELLED soon. Any thread may call it. */
-COFFER_API void coffer_runner_cancel(coffer_runner* runner) COFFER_NOEXCEPT;
+COFFER_API void COFFER_CALL coffer_runner_cancel(coffer_runner* runner) COFFER_NOEXCEPT;
 
 typedef struct coffer_profile_entry {
     const char* op;      /* "Conv" */
@@ -536,11 +596,11 @@ typedef struct coffer_profile_entry {
     uint64_t ns; /* in all, subgraphs included */
 } coffer_profile_entry;
 /* Entry `index` of the times kept with options.profile; COFFER_INVALID_ARGUMENT past the last. */
-COFFER_API coffer_status coffer_runner_profile(coffer_profile_entry* entry, coffer_runner* runner, size_t index,
-                                               coffer_error* error) COFFER_NOEXCEPT;
+COFFER_API coffer_status COFFER_CALL coffer_runner_profile(coffer_profile_entry* entry, coffer_runner* runner,
+                                                           size_t index, coffer_error* error) COFFER_NOEXCEPT;
 
 /* The instruction set in use: "avx2", "avx512vnni", ... */
-COFFER_API const char* coffer_arch(void) COFFER_NOEXCEPT;
+COFFER_API const char* COFFER_CALL coffer_arch(void) COFFER_NOEXCEPT;
 
 #ifdef __cplusplus
 }

@@ -25,12 +25,12 @@
 namespace coffer {
 inline namespace api {
 
-// What went wrong: status() groups, detail() is the class of docs/format.md "Errors", message() is one line.
+// What went wrong: status() groups, detail() is the class, message() is one line.
 class Error {
    public:
     Error() : error_{} {}
     coffer_status status() const { return error_.status; }
-    const char* detail() const { return coffer_detail_name(error_.detail); }
+    coffer_detail detail() const { return error_.detail; }
     const char* message() const { return error_.message; }
     coffer_error* get() { return &error_; }
 

@@ -28,7 +28,7 @@ void append_escaped(std::string& out, std::string_view text) {
 const char* code_name(Code code) {
     constexpr std::array names = {"ok",     "invalid_argument", "buffer_too_small", "io",    "format",
                                   "auth",   "policy",           "unsupported",      "limit", "out_of_memory",
-                                  "cancelled", "internal"};
+                                  "cancelled", "internal", "not_found", "deadline", "conflict"};
     const auto i = static_cast<size_t>(code);
     return i < names.size() ? names[i] : "unknown";
 }

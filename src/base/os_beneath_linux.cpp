@@ -62,7 +62,8 @@ Result<File> File::open_beneath(const std::string& folder, const std::string& re
     const std::string path = folder.empty() ? relative : folder + "/" + relative;
     const auto failed = [&](int code) {
         if (code == ELOOP || code == ENOTDIR) return refused(relative, "goes through a symbolic link or a file");
-        return error(Code::kIo, Detail::kIo, "cannot open '", path, "': ", std::system_category().message(code));
+        const Code group = code == ENOENT ? Code::kNotFound : Code::kIo;
+        return error(group, Detail::kIo, "cannot open '", path, "': ", std::system_category().message(code));
     };
     Fd at;
     at.reset(open_retry(AT_FDCWD, folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));

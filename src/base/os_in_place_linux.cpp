@@ -21,7 +21,8 @@ namespace {
 Error failed(const char* action, std::string_view path) {
     const int code = errno;
     if (code == ENOMEM) return error(Code::kOutOfMemory, action, " '", path, "': out of memory");
-    return error(Code::kIo, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
+    const Code group = code == ENOENT ? Code::kNotFound : Code::kIo;
+    return error(group, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
 }
 
 struct Fd {

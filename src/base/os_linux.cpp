@@ -39,7 +39,8 @@ namespace {
 
 Error io_error(const char* action, std::string_view path, int code) {
     if (code == ENOMEM) return error(Code::kOutOfMemory, action, " '", path, "': out of memory");
-    return error(Code::kIo, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
+    const Code group = code == ENOENT ? Code::kNotFound : Code::kIo;
+    return error(group, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
 }
 
 // A path with an embedded NUL would silently name another file.

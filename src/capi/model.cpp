@@ -59,7 +59,7 @@ const char* coffer_version(void) noexcept {
 const char* coffer_status_name(coffer_status status) noexcept {
     return code_name(static_cast<Code>(status));
 }
-const char* coffer_detail_name(int32_t detail) noexcept {
+const char* coffer_detail_name(coffer_detail detail) noexcept {
     return detail_name(static_cast<Detail>(detail));
 }
 const char* coffer_arch(void) noexcept {
@@ -158,7 +158,7 @@ coffer_status coffer_model_blob(const void** data, size_t* size, const coffer_mo
             *size = blob.bytes.size();
             return {};
         }
-        return coffer::error(Code::kInvalidArgument, "the model has no attachment '", name, "'");
+        return coffer::error(Code::kNotFound, "the model has no attachment '", name, "'");
     });
 }
 

@@ -20,7 +20,7 @@ Status bind_inputs(coffer_runner& r, const coffer_binding* inputs, size_t count)
         COFFER_TRY(given(inputs[i].name, "inputs[].name"));
         const size_t at = model.find_input(inputs[i].name);
         if (at == runtime::Model::kNotFound) {
-            return error(Code::kInvalidArgument, "the model has no input '", inputs[i].name, "'");
+            return error(Code::kNotFound, "the model has no input '", inputs[i].name, "'");
         }
         if (runner.is_bound(at)) return error(Code::kInvalidArgument, "input '", inputs[i].name, "' is given twice");
         COFFER_TRY_ASSIGN(Value value, capi::import_value(inputs[i].value, model.input(at), kInput, r.staging[at]));
@@ -37,7 +37,7 @@ Status bind_outputs(coffer_runner& r, const coffer_binding* outputs, size_t coun
         COFFER_TRY(given(outputs[i].name, "outputs[].name"));
         const size_t at = model.find_output(outputs[i].name);
         if (at == runtime::Model::kNotFound) {
-            return error(Code::kInvalidArgument, "the model has no ", kOutput, " '", outputs[i].name, "'");
+            return error(Code::kNotFound, "the model has no ", kOutput, " '", outputs[i].name, "'");
         }
         COFFER_TRY_ASSIGN(const TensorView buffer, capi::import_buffer(outputs[i].value, model.output(at)));
         runner.bind_output(at, buffer);
@@ -151,7 +151,7 @@ coffer_status coffer_runner_profile(coffer_profile_entry* entry, coffer_runner* 
         const auto& entries = runner->runner->profile().entries;
         if (index == 0) runner->profile.assign(entries.begin(), entries.end());
         if (index >= runner->profile.size()) {
-            return coffer::error(Code::kInvalidArgument, "profile entry ", index, " of ", runner->profile.size());
+            return coffer::error(Code::kNotFound, "profile entry ", index, " of ", runner->profile.size());
         }
         const auto& [key, times] = runner->profile[index];
         const runtime::Model& model = runner->runner->model();

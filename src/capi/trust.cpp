@@ -156,7 +156,7 @@ coffer_status coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* 
         COFFER_TRY(given(size, "size"));
         COFFER_TRY(given(policy, "policy"));
         const auto& current = policy->policy.bundle;
-        if (!current) return coffer::error(Code::kInvalidArgument, "the policy has no trust bundle");
+        if (!current) return coffer::error(Code::kNotFound, "the policy has no trust bundle");
         *bundle = current->bytes.data();
         *size = current->bytes.size();
         if (number) *number = current->number;
@@ -192,7 +192,7 @@ coffer_status coffer_model_licence(coffer_licence_info* info, const coffer_model
             return coffer::error(Code::kInvalidArgument, "the info's struct_size ", info->struct_size,
                                  " is not one this library knows");
         }
-        if (!model->licence) return coffer::error(Code::kInvalidArgument, "the model demands no licence");
+        if (!model->licence) return coffer::error(Code::kNotFound, "the model demands no licence");
         const trust::LicenceClaims& claims = model->licence->claims;
         std::memcpy(info->id, model->licence->id.data(), sizeof info->id);
         info->product = claims.product.c_str();

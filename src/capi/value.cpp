@@ -191,7 +191,7 @@ coffer_value Exporter::show(const Value& value) {
 void fill(coffer_error* error, coffer_status status, const char* text) noexcept {
     if (!error) return;
     error->status = status;
-    error->detail = 0;
+    error->detail = COFFER_DETAIL_NONE;
     const size_t n = std::min(std::strlen(text), sizeof error->message - 1);
     std::memcpy(error->message, text, n);
     error->message[n] = '\0';
@@ -199,7 +199,7 @@ void fill(coffer_error* error, coffer_status status, const char* text) noexcept 
 
 void fill(coffer_error* error, const Error& e) noexcept {
     fill(error, static_cast<coffer_status>(e.code()), e.message().c_str());
-    if (error) error->detail = static_cast<int32_t>(e.detail());
+    if (error) error->detail = static_cast<coffer_detail>(e.detail());
 }
 
 }  // namespace coffer::capi

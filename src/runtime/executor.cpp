@@ -216,7 +216,7 @@ Status Executor::check_time() const {
         return error(Code::kCancelled, Detail::kCancelled, "the run was cancelled");
     }
     if (context_->deadline_ns != 0 && os::monotonic_ns() > context_->deadline_ns) {
-        return error(Code::kCancelled, Detail::kCancelled, "the run did not end before its deadline");
+        return error(Code::kDeadline, "the run did not end before its deadline");
     }
     return {};
 }

@@ -16,7 +16,8 @@ namespace {
 // What is wrong with a key file is "no usable key", whatever the layer that found it, except for the system's
 // own errors and lack of memory.
 Error as_key_error(const std::string& path, const Error& e) {
-    const bool keep = e.code() == Code::kIo || e.code() == Code::kOutOfMemory || e.code() == Code::kInternal;
+    const bool keep = e.code() == Code::kIo || e.code() == Code::kNotFound || e.code() == Code::kOutOfMemory ||
+                      e.code() == Code::kInternal;
     return error(keep ? e.code() : Code::kAuth, e.detail(), "key file '", path, "': ", e.message());
 }
 

@@ -26,7 +26,7 @@ auto order(const State::Seen& s) {
 }
 
 Error missing() {
-    return error(Code::kIo, Detail::kIo, "stored state: there is none; it must be made on purpose, once");
+    return error(Code::kNotFound, Detail::kIo, "stored state: there is none; it must be made on purpose, once");
 }
 
 }  // namespace
@@ -154,7 +154,7 @@ Result<State> load_state(const StateStore& store) {
 
 Status create_state(const StateStore& store, const Bundle* bundle) {
     COFFER_TRY_ASSIGN(const auto old, store.load());
-    const Error exists = error(Code::kIo, Detail::kIo, "stored state: there is one already");
+    const Error exists = error(Code::kConflict, Detail::kIo, "stored state: there is one already");
     if (old) return exists;
     State state;
     if (bundle) COFFER_TRY(state.adopt(*bundle));
@@ -175,7 +175,7 @@ Status update_state(const StateStore& store, const std::function<Status(State&)>
         COFFER_TRY_ASSIGN(const bool stored, store.store(*old, bytes));
         if (stored) return {};
     }
-    return error(Code::kIo, Detail::kIo, "stored state: it changes faster than it can be stored");
+    return error(Code::kConflict, Detail::kIo, "stored state: it changes faster than it can be stored");
 }
 
 }  // namespace coffer::trust

@@ -166,7 +166,7 @@ TEST_CASE("facts, metadata and attachments") {
     size_t size = 0;
     REQUIRE(coffer_model_blob(&data, &size, h.model, "labels.txt", nullptr) == COFFER_OK);
     CHECK(std::string(static_cast<const char*>(data), size) == "ab");
-    CHECK(coffer_model_blob(&data, &size, h.model, "x", &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(coffer_model_blob(&data, &size, h.model, "x", &error) == COFFER_NOT_FOUND);
 }
 
 TEST_CASE("runs, with dense, strided and runner-kept values") {
@@ -217,7 +217,7 @@ TEST_CASE("bad arguments are errors that name the thing") {
     CHECK((run(twice, 2, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("twice")));
     coffer_binding bad = in;
     bad.name = "y";
-    CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("'y'")));
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_NOT_FOUND && says("'y'")));
     bad = in;
     bad.value.size -= 4;
     CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("3068")));
@@ -251,6 +251,23 @@ TEST_CASE("bad arguments are errors that name the thing") {
     CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, &options, &error) == COFFER_INVALID_ARGUMENT);
     CHECK(coffer_runner_run(nullptr, &in, 1, nullptr, 0, nullptr, &error) == COFFER_INVALID_ARGUMENT);
     CHECK(run(&in, 1, nullptr, 0) == COFFER_OK);
+}
+
+TEST_CASE("a deadline and a cancellation have statuses of their own, and the next run is good") {
+    Handles h;
+    open(h, unprotected_file());
+    coffer_error error;
+    const Tensor x = test::noise({2, 3, 16, 16}, 5);
+    coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {2, 3, 16, 16})};
+    coffer_run_options options = COFFER_RUN_OPTIONS_INIT;
+    options.deadline_ns = 1;
+    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, &options, &error) == COFFER_DEADLINE);
+    CHECK(error.detail == COFFER_DETAIL_NONE);
+    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_OK);
+    coffer_runner_cancel(h.runner);
+    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_CANCELLED);
+    CHECK(error.detail == COFFER_DETAIL_CANCELLED);
+    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_OK);
 }
 
 TEST_CASE("the caller's threads and allocator are used") {

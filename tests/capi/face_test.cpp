@@ -21,7 +21,7 @@ TEST_CASE("the face's policy keeps the first failure: one key in two roles") {
     coffer::Policy missing;
     missing.trust_distributor_file("/nowhere");
     REQUIRE_FALSE(missing.status());
-    CHECK(missing.status().error().status() == COFFER_IO);
+    CHECK(missing.status().error().status() == COFFER_NOT_FOUND);
 }
 
 TEST_CASE("the face's keyring takes grants, and nothing else for one") {
@@ -32,5 +32,5 @@ TEST_CASE("the face's keyring takes grants, and nothing else for one") {
     CHECK(added.error().status() == COFFER_FORMAT);
     const auto loaded = keys.add_grant_file("/nowhere");
     REQUIRE_FALSE(loaded);
-    CHECK(loaded.error().status() == COFFER_IO);
+    CHECK(loaded.error().status() == COFFER_NOT_FOUND);
 }

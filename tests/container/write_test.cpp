@@ -53,7 +53,7 @@ TEST_CASE("a write that fails leaves the old file and nothing else") {
     SECTION("the folder does not exist") {
         auto written = write(small_model(), good, dir.file("none/m.coffer"));
         REQUIRE(!written.ok());
-        CHECK(written.error().code() == Code::kIo);
+        CHECK(written.error().code() == Code::kNotFound);
     }
     SECTION("the target is a folder") {
         REQUIRE(mkdir(dir.file("folder").c_str(), 0700) == 0);

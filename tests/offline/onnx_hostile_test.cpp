@@ -194,7 +194,7 @@ TEST_CASE("files that are not models") {
     std::ofstream(folder / "text.onnx") << "hello, this is not a model";
     CHECK(code("empty.onnx") == Code::kFormat);
     CHECK(code("text.onnx") == Code::kFormat);
-    CHECK(code("absent.onnx") == Code::kIo);
+    CHECK(code("absent.onnx") == Code::kNotFound);
     CHECK(code(".") == Code::kIo);
     std::ofstream(folder / "huge.onnx").close();
     fs::resize_file(folder / "huge.onnx", uintmax_t{5} << 30);

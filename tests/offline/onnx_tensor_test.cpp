@@ -215,7 +215,7 @@ TEST_CASE("external data may not lie, nor leave the folder") {
     CHECK_THAT(at("w.bin/x"), Catch::Contains("symbolic link or a file"));
     CHECK_THAT(at("folder"), Catch::Contains("is not a regular file"));
     CHECK_THAT(at(""), Catch::Contains("is empty"));
-    CHECK_THAT(at("absent.bin"), Catch::Contains("io: ") && Catch::Contains("absent.bin"));
+    CHECK_THAT(at("absent.bin"), Catch::Contains("not_found: ") && Catch::Contains("absent.bin"));
     const auto with = [&](const std::string& key, const std::string& value) {
         return external_error(f, external({2}, {{"location", "w.bin"}, {key, value}}));
     };

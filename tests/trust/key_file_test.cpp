@@ -67,7 +67,7 @@ TEST_CASE("a key file is private, regular, not a link, and of sensible size") {
     REQUIRE(contains(refusal(folder.write("empty", "")), "empty"));
     REQUIRE(contains(refusal(folder.write("large", std::string(kMaxKeyFileBytes + 1, 'x'))), "too large"));
     REQUIRE(read_key_file(folder.write("largest", std::string(kMaxKeyFileBytes, 'x'))).ok());
-    REQUIRE(read_key_file(folder / "missing").error().code() == Code::kIo);
+    REQUIRE(read_key_file(folder / "missing").error().code() == Code::kNotFound);
     REQUIRE(read_key_file("").error().code() == Code::kAuth);
     REQUIRE_FALSE(read_key_file((folder / "good") + std::string("\0x", 2)).ok());
 }
@@ -221,7 +221,7 @@ TEST_CASE("a new key file is private and never replaces another") {
     REQUIRE((info.st_mode & 07777) == 0600);
     REQUIRE(write_key_file(path, as_bytes("two")).error().code() == Code::kIo);
     REQUIRE(as_text(read_key_file(path).value().bytes()) == "one");
-    REQUIRE(write_key_file(folder / "missing/new", as_bytes("x")).error().code() == Code::kIo);
+    REQUIRE(write_key_file(folder / "missing/new", as_bytes("x")).error().code() == Code::kNotFound);
 }
 
 }  // namespace

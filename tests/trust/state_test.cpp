@@ -164,7 +164,7 @@ TEST_CASE("time goes on; a clock that went back is told from one that is a littl
 TEST_CASE("a state is made once, on purpose, and never in passing") {
     Memory m;
     const StateStore store = m.store();
-    CHECK(load_state(store).error().code() == Code::kIo);
+    CHECK(load_state(store).error().code() == Code::kNotFound);
     CHECK_FALSE(update_state(store, [](State&) { return Status(); }).ok());
     CHECK_FALSE(m.bytes);
     const Bundle b = bundle(2);

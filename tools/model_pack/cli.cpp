@@ -51,12 +51,15 @@ int exit_code(const Error& error) {
         case Code::kOk: return kOk;
         case Code::kInvalidArgument:
         case Code::kBufferTooSmall: return kUsage;
-        case Code::kIo: return kIo;
+        case Code::kIo:
+        case Code::kNotFound:
+        case Code::kConflict: return kIo;
         case Code::kFormat: return kDamaged;
         case Code::kAuth: return kAuth;
         case Code::kPolicy: return kPolicy;
         case Code::kUnsupported: return kUnsupported;
         case Code::kLimit:
+        case Code::kDeadline:
         case Code::kOutOfMemory: return kLimit;
         case Code::kCancelled: return kInterrupted;
         case Code::kInternal: return kBug;

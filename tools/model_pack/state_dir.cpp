@@ -61,8 +61,8 @@ std::shared_ptr<const trust::StateStore> StateDir::store() const {
 
 Result<std::shared_ptr<const trust::Bundle>> StateDir::bundle() const {
     auto bundle = load_bundle_file(bundle_path());
-    if (bundle || bundle.error().code() != Code::kIo) return bundle;
-    return error(Code::kIo, Detail::kIo, bundle.error().message(), "; `model-pack trust init` makes it, once");
+    if (bundle || bundle.error().code() != Code::kNotFound) return bundle;
+    return error(Code::kNotFound, Detail::kIo, bundle.error().message(), "; `model-pack trust init` makes it, once");
 }
 
 Status StateDir::init(const trust::Bundle& bundle) const {
@@ -71,7 +71,7 @@ Status StateDir::init(const trust::Bundle& bundle) const {
     if (failed) return error(Code::kIo, Detail::kIo, "cannot make the folder '", path_, "': ", failed.message());
     const auto state = store();
     COFFER_TRY_ASSIGN(const auto old, state->load());
-    if (old) return error(Code::kIo, Detail::kIo, "'", path_, "' has a state already; see `model-pack trust update`");
+    if (old) return error(Code::kConflict, Detail::kIo, "'", path_, "' has a state already; see `model-pack trust update`");
     COFFER_TRY(replace(bundle_path(), bundle.bytes));
     return trust::create_state(*state, &bundle);
 }

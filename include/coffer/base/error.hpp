@@ -28,34 +28,37 @@ enum class Code : int {
     kUnsupported = 7,      // an op, type or feature this build does not have
     kLimit = 8,            // a cap of the policy
     kOutOfMemory = 9,
-    kCancelled = 10,  // cancel or deadline
-    kInternal = 11,   // a bug of ours
+    kCancelled = 10,
+    kInternal = 11,  // a bug of ours
+    kNotFound = 12,  // a file or folder that is missing, a name nothing has
+    kDeadline = 13,
+    kConflict = 14,  // somebody else changed it meanwhile, or made it before
 };
 
-// Finer classes: docs/format.md "Errors". The testkit checks these.
+// Finer classes: docs/format.md "Errors". The testkit checks these; the numbers equal coffer_detail in coffer.h.
 enum class Detail : int {
     kNone = 0,
-    kIo,
-    kFormat,
-    kUnsupported,
-    kSignature,
-    kUntrusted,
-    kRollback,
-    kExpired,
-    kRevoked,
-    kWrongModel,
-    kUnprotected,
-    kNoRecipient,
-    kUnwrap,
-    kCommitment,
-    kHeaderAuth,
-    kManifestAuth,
-    kManifestInvalid,
-    kTree,
-    kChunkAuth,
-    kLimit,
-    kLicence,
-    kCancelled,
+    kIo = 1,
+    kFormat = 2,
+    kUnsupported = 3,
+    kSignature = 4,
+    kUntrusted = 5,
+    kRollback = 6,
+    kExpired = 7,
+    kRevoked = 8,
+    kWrongModel = 9,
+    kUnprotected = 10,
+    kNoRecipient = 11,
+    kUnwrap = 12,
+    kCommitment = 13,
+    kHeaderAuth = 14,
+    kManifestAuth = 15,
+    kManifestInvalid = 16,
+    kTree = 17,
+    kChunkAuth = 18,
+    kLimit = 19,
+    kLicence = 20,
+    kCancelled = 21,
 };
 
 const char* code_name(Code code);
