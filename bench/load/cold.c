@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     coffer_runner_options options = COFFER_RUNNER_OPTIONS_INIT;
     options.threads = 1;
     TRY(coffer_runner_new(&runner, model, &options, &error));
-    TRY(coffer_runner_prepare(runner, f.inputs, f.count, &error));
+    TRY(coffer_runner_prepare(runner, f.inputs, f.count, NULL, &error));
     const uint64_t planned = cpu_ns();
     TRY(coffer_runner_run(runner, f.inputs, f.count, NULL, 0, NULL, &error));
     const uint64_t ran = cpu_ns();

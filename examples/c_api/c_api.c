@@ -44,7 +44,7 @@ static int make_input(coffer_value* value, const coffer_value_info* info, size_t
 
 static int run(const coffer_model* model, coffer_error* error) {
     coffer_runner* runner = NULL;
-    coffer_value_info info;
+    coffer_value_info info = COFFER_VALUE_INFO_INIT;
     coffer_binding input;
     coffer_value output;
     int ok = 0;

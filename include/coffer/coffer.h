@@ -122,10 +122,11 @@ typedef struct coffer_error {
 
 /* ---- values -------------------------------------------------------------------------------------------- */
 
-#define COFFER_MAX_RANK 8
+#define COFFER_MAX_RANK 8 /* final: arrays of this length are part of the ABI */
 
 /* Numbered as ONNX TensorProto.DataType. 4- and 2-bit types are packed, low bits first. */
 typedef enum coffer_dtype {
+    COFFER_UNDEFINED = 0, /* not known */
     COFFER_FLOAT32 = 1,
     COFFER_UINT8 = 2,
     COFFER_INT8 = 3,
@@ -162,41 +163,52 @@ typedef enum coffer_kind {
     COFFER_KIND_MAX_ENUM = 0x7fffffff
 } coffer_kind;
 
-/* An element of a string tensor. Need not be NUL-terminated. */
+/* An element of a string tensor. Need not be NUL-terminated. Its layout is final. */
 typedef struct coffer_string {
     const char* data;
     size_t size;
 } coffer_string;
 
 /*
- * A value going in or coming out; does not own what it points to.
+ * A value going in or coming out; does not own what it points to. All zero is a good start:
+ *   coffer_value v = {.dtype = COFFER_FLOAT32, .rank = 2, .dims = {1, 10}, .data = scores, .size = sizeof scores};
  * Tensor: `data` holds the elements (coffer_string for COFFER_STRING), `size` its bytes. `strides` are in
  * elements; all zero means dense row-major. Strided inputs are gathered once; outputs must be dense.
  * rank -1 is shorthand for the declared shape, when all its dims are numbers and `size` agrees.
  * Sequence or optional: `items`, `item_count` (an empty optional has none); dtype is the element type.
+ * Values stand in arrays, so their layout is final; `flags` and `extension` are the room for what may come.
  */
 typedef struct coffer_value {
     coffer_kind kind;
     coffer_dtype dtype;
     int32_t rank;
-    int32_t reserved; /* 0 */
+    uint32_t flags; /* 0 */
     int64_t dims[COFFER_MAX_RANK];
     int64_t strides[COFFER_MAX_RANK];
     void* data;
     size_t size;
     const struct coffer_value* items;
     size_t item_count;
+    const void* extension; /* NULL */
 } coffer_value;
 
 /* What a model says of one of its inputs or outputs. A dim of -1 is free; then dim_names may name it. */
 typedef struct coffer_value_info {
+    size_t struct_size;
     const char* name;
     coffer_kind kind;
     coffer_dtype dtype;
     int32_t rank; /* -1: not known */
+    int32_t reserved;
     int64_t dims[COFFER_MAX_RANK];
     const char* dim_names[COFFER_MAX_RANK]; /* NULL where a dim is a number or nameless */
 } coffer_value_info;
+#define COFFER_VALUE_INFO_INIT                                                         \
+    {                                                                                  \
+        sizeof(coffer_value_info), NULL, COFFER_TENSOR, COFFER_UNDEFINED, 0, 0, {0}, { \
+            NULL                                                                       \
+        }                                                                              \
+    }
 
 /* ---- keys ---------------------------------------------------------------------------------------------- */
 
@@ -399,7 +411,7 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_set_bundle(coffer_policy* pol
  */
 COFFER_API coffer_status COFFER_CALL coffer_policy_update_bundle(coffer_policy* policy, const void* update,
                                                                  size_t size, coffer_error* error) COFFER_NOEXCEPT;
-/* The bundle in force, to be kept for the next start; the policy's until it changes. COFFER_INVALID_ARGUMENT when
+/* The bundle in force, to be kept for the next start; the policy's until it changes. COFFER_NOT_FOUND when
  * there is none. `number` may be NULL. Since 0.1. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* number,
                                                           const coffer_policy* policy,
@@ -438,13 +450,17 @@ typedef void(COFFER_CALL* coffer_task)(void* context, size_t index);
  * May be entered by several runners at once. */
 typedef void(COFFER_CALL* coffer_parallel_for)(void* user, size_t count, coffer_task task, void* context);
 
-/* Memory for activations. `allocate` returns 64-byte aligned memory or NULL. Weights and keys never come from
- * here: they lie in pages of their own that are wiped. */
+/* Memory for activations. `allocate` returns `size` bytes at a multiple of `alignment` (a power of two, at most
+ * 4096), or NULL; `release` gets the same numbers back. Called by the threads that make, run and free runners.
+ * Weights and keys never come from here: they lie in pages of their own that are wiped. */
 typedef struct coffer_allocator {
-    void*(COFFER_CALL* allocate)(void* user, size_t size);
-    void(COFFER_CALL* release)(void* user, void* memory, size_t size);
+    size_t struct_size;
+    void*(COFFER_CALL* allocate)(void* user, size_t size, size_t alignment);
+    void(COFFER_CALL* release)(void* user, void* memory, size_t size, size_t alignment);
     void* user;
 } coffer_allocator;
+#define COFFER_ALLOCATOR_INIT \
+    { sizeof(coffer_allocator), NULL, NULL, NULL }
 
 /* ---- models -------------------------------------------------------------------------------------------- */
 
@@ -485,10 +501,14 @@ COFFER_API coffer_status COFFER_CALL coffer_model_open_memory(coffer_model** mod
 /* A source of bytes. read_at fills `dst` with exactly `size` bytes at `offset` and returns 1, or returns 0.
  * Must be thread-safe and stay usable until the open returns (COFFER_OPEN_LAZY: see there). */
 typedef struct coffer_reader {
+    size_t struct_size;
     uint64_t size;
     int(COFFER_CALL* read_at)(void* user, uint64_t offset, void* dst, size_t size);
     void* user;
 } coffer_reader;
+#define COFFER_READER_INIT \
+    { sizeof(coffer_reader), 0, NULL, NULL }
+
 COFFER_API coffer_status COFFER_CALL coffer_model_open_reader(coffer_model** model, const coffer_reader* reader,
                                                               const coffer_keyring* keyring,
                                                               const coffer_policy* policy,
@@ -513,7 +533,7 @@ COFFER_API const char* COFFER_CALL coffer_model_metadata(const coffer_model* mod
 COFFER_API coffer_status COFFER_CALL coffer_model_blob(const void** data, size_t* size, const coffer_model* model,
                                                        const char* name, coffer_error* error) COFFER_NOEXCEPT;
 
-/* The licence that opened a model. Set struct_size; the rest is filled in. Strings are the model's. */
+/* The licence that opened a model. Strings are the model's. */
 typedef struct coffer_licence_info {
     size_t struct_size;
     uint8_t id[16];
@@ -527,7 +547,10 @@ typedef struct coffer_licence_info {
     const char* const* features; /* named in the licence, for the application to act on */
     size_t feature_count;
 } coffer_licence_info;
-/* COFFER_INVALID_ARGUMENT when the model demands no licence. Since 0.1. */
+#define COFFER_LICENCE_INFO_INIT \
+    { sizeof(coffer_licence_info), {0}, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0 }
+
+/* COFFER_NOT_FOUND when the model demands no licence. Since 0.1. */
 COFFER_API coffer_status COFFER_CALL coffer_model_licence(coffer_licence_info* info, const coffer_model* model,
                                                           coffer_error* error) COFFER_NOEXCEPT;
 
@@ -535,10 +558,13 @@ COFFER_API coffer_status COFFER_CALL coffer_model_licence(coffer_licence_info* i
 
 typedef struct coffer_runner coffer_runner;
 
+/* Times per node are kept for coffer_runner_profile. */
+#define COFFER_RUNNER_PROFILE 1u
+
 typedef struct coffer_runner_options {
     size_t struct_size;
     uint32_t threads;                 /* 0: all CPUs of this process; 1: only the caller's */
-    uint32_t profile;                 /* 1: keep times per node for coffer_runner_profile */
+    uint32_t flags;                   /* COFFER_RUNNER_... */
     coffer_parallel_for parallel_for; /* instead of own threads; `threads` then says how many it has */
     void* parallel_user;
     const coffer_allocator* allocator; /* for activations; copied; NULL: own pages */
@@ -551,7 +577,7 @@ COFFER_API coffer_status COFFER_CALL coffer_runner_new(coffer_runner** runner, c
                                                        coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API void COFFER_CALL coffer_runner_free(coffer_runner** runner) COFFER_NOEXCEPT;
 
-/* A value under the name of an input or output. */
+/* A value under the name of an input or output. Its layout is final. */
 typedef struct coffer_binding {
     const char* name;
     coffer_value value;
@@ -575,10 +601,19 @@ COFFER_API coffer_status COFFER_CALL coffer_runner_run(coffer_runner* runner, co
                                                        size_t input_count, const coffer_binding* outputs,
                                                        size_t output_count, const coffer_run_options* options,
                                                        coffer_error* error) COFFER_NOEXCEPT;
+typedef struct coffer_prepare_options {
+    size_t struct_size;
+    uint32_t flags; /* 0 */
+    uint32_t reserved;
+} coffer_prepare_options;
+#define COFFER_PREPARE_OPTIONS_INIT \
+    { sizeof(coffer_prepare_options), 0, 0 }
+
 /* Plans for these input types and shapes (data is not looked at), so that the first run is fast too.
  * Afterwards coffer_runner_output tells output shapes, where they follow from the inputs. */
 COFFER_API coffer_status COFFER_CALL coffer_runner_prepare(coffer_runner* runner, const coffer_binding* inputs,
-                                                           size_t input_count, coffer_error* error) COFFER_NOEXCEPT;
+                                                           size_t input_count, const coffer_prepare_options* options,
+                                                           coffer_error* error) COFFER_NOEXCEPT;
 /* Output `index` of the last run: its type, shape, and its memory (the runner's until the next run, or the
  * caller's). After prepare, data is NULL; rank is -1 where the shape depends on data. */
 COFFER_API coffer_status COFFER_CALL coffer_runner_output(coffer_value* value, const coffer_runner* runner,
@@ -589,13 +624,18 @@ COFFER_API coffer_status COFFER_CALL coffer_runner_reset(coffer_runner* runner, 
 COFFER_API void COFFER_CALL coffer_runner_cancel(coffer_runner* runner) COFFER_NOEXCEPT;
 
 typedef struct coffer_profile_entry {
+    size_t struct_size;
     const char* op;      /* "Conv" */
     const char* name;    /* of the node; "" unless the policy shows names */
     const char* variant; /* the kernel that ran: "igemm_f32", "reference", ... */
     uint64_t calls;
     uint64_t ns; /* in all, subgraphs included */
 } coffer_profile_entry;
-/* Entry `index` of the times kept with options.profile; COFFER_INVALID_ARGUMENT past the last. */
+#define COFFER_PROFILE_ENTRY_INIT \
+    { sizeof(coffer_profile_entry), NULL, NULL, NULL, 0, 0 }
+
+/* Entry `index` of the times kept under COFFER_RUNNER_PROFILE; COFFER_NOT_FOUND past the last. Index 0 takes the
+ * snapshot that the others are of. The strings are the model's. */
 COFFER_API coffer_status COFFER_CALL coffer_runner_profile(coffer_profile_entry* entry, coffer_runner* runner,
                                                            size_t index, coffer_error* error) COFFER_NOEXCEPT;
 

@@ -282,8 +282,12 @@ struct RunnerOptions {
 class Runner {
    public:
     static Result<Runner> create(const coffer_model* model, const RunnerOptions& options = {}) {
-        const coffer_runner_options c{sizeof c, options.threads, options.profile, options.parallel_for,
-                                      options.parallel_user, options.allocator};
+        const coffer_runner_options c{sizeof c,
+                                      options.threads,
+                                      options.profile ? COFFER_RUNNER_PROFILE : 0,
+                                      options.parallel_for,
+                                      options.parallel_user,
+                                      options.allocator};
         coffer_runner* handle = nullptr;
         Error error;
         if (coffer_runner_new(&handle, model, &c, error.get()) != COFFER_OK) return error;
@@ -300,7 +304,7 @@ class Runner {
         return run(std::span(inputs.begin(), inputs.size()), std::span(outputs.begin(), outputs.size()));
     }
     Status prepare(std::span<const Binding> inputs) {
-        return detail::call(coffer_runner_prepare, handle_.get(), raw(inputs), inputs.size());
+        return detail::call(coffer_runner_prepare, handle_.get(), raw(inputs), inputs.size(), nullptr);
     }
     Result<Value> output(size_t index) const {
         coffer_value value;
@@ -348,8 +352,7 @@ class Model {
     const char* metadata(const char* key) const { return coffer_model_metadata(handle_.get(), key); }
     // The licence that opened it; an error when it demands none.
     Result<coffer_licence_info> licence() const {
-        coffer_licence_info info{};
-        info.struct_size = sizeof info;
+        coffer_licence_info info = COFFER_LICENCE_INFO_INIT;
         Error error;
         if (coffer_model_licence(&info, handle_.get(), error.get()) != COFFER_OK) return error;
         return info;
@@ -377,7 +380,7 @@ class Model {
     }
     template <class F>
     Result<coffer_value_info> info(F function, size_t index) const {
-        coffer_value_info info;
+        coffer_value_info info = COFFER_VALUE_INFO_INIT;
         Error error;
         if (function(&info, handle_.get(), index, error.get()) != COFFER_OK) return error;
         return info;

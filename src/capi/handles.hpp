@@ -1,6 +1,9 @@
 // The objects behind the opaque handles of coffer.h, and the fence that every entry point stands behind.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <deque>
 #include <exception>
 #include <memory>
@@ -42,7 +45,7 @@ Result<Value> import_value(const coffer_value& value, const graph::ValueInfo& in
                            Tensor& staging);
 // Caller memory for an output.
 Result<TensorView> import_buffer(const coffer_value& value, const graph::ValueInfo& info);
-void describe(const graph::ValueInfo& value, coffer_value_info* info);
+coffer_value_info describe(const graph::ValueInfo& value);
 
 void fill(coffer_error* error, const Error& e) noexcept;
 void fill(coffer_error* error, coffer_status status, const char* text) noexcept;
@@ -76,22 +79,71 @@ inline Status given(const void* pointer, const char* name) {
     return error(Code::kInvalidArgument, "argument '", name, "' is NULL");
 }
 
-// A copy of the caller's options with defaults for the fields his version does not have. A field that this version
-// does not have and that asks for something is refused, not ignored.
+// Flags that this version does not have are refused, not ignored.
+inline Status known_flags(const char* of, uint32_t flags, uint32_t known) {
+    if (const uint32_t unknown = flags & ~known) {
+        return error(Code::kInvalidArgument, of, " flags ", unknown, " are not known");
+    }
+    return {};
+}
+
+// A struct of coffer.h that may grow: its name, and where it ended in version 0.1, which no caller's struct_size is
+// below.
 template <class T>
-Result<T> options_of(const T* given_options, const T& defaults) {
-    if (!given_options) return defaults;
-    const size_t size = given_options->struct_size;
-    if (size < sizeof(size_t) || size > sizeof(T) + 1024) {
-        return error(Code::kInvalidArgument, "option struct_size ", size, " is not one this library knows");
+struct Layout;
+#define COFFER_LAYOUT(type, last)                                                       \
+    template <>                                                                         \
+    struct Layout<type> {                                                               \
+        static constexpr const char* kName = #type;                                     \
+        static constexpr size_t kFirstSize = offsetof(type, last) + sizeof(type::last); \
     }
-    const auto* bytes = reinterpret_cast<const unsigned char*>(given_options);
+COFFER_LAYOUT(coffer_value_info, dim_names);
+COFFER_LAYOUT(coffer_allocator, user);
+COFFER_LAYOUT(coffer_open_options, parallel_user);
+COFFER_LAYOUT(coffer_reader, user);
+COFFER_LAYOUT(coffer_state_store, user);
+COFFER_LAYOUT(coffer_licence_info, feature_count);
+COFFER_LAYOUT(coffer_runner_options, allocator);
+COFFER_LAYOUT(coffer_run_options, deadline_ns);
+COFFER_LAYOUT(coffer_prepare_options, reserved);
+COFFER_LAYOUT(coffer_profile_entry, ns);
+#undef COFFER_LAYOUT
+
+template <class T>
+Status check_size(const T& theirs) {
+    const size_t size = theirs.struct_size;
+    if (size >= Layout<T>::kFirstSize && size <= sizeof(T) + 1024) return {};
+    return error(Code::kInvalidArgument, "the struct_size ", size, " of a ", Layout<T>::kName,
+                 " is not one this library knows; it is ", sizeof(T));
+}
+
+// A copy of the caller's struct with defaults for the fields his version does not have; NULL: the defaults. A field
+// that this version does not have and that asks for something is refused, not ignored.
+template <class T>
+Result<T> read_struct(const T* theirs, const T& defaults) {
+    if (!theirs) return defaults;
+    COFFER_TRY(check_size(*theirs));
+    const size_t size = theirs->struct_size;
+    const auto* bytes = reinterpret_cast<const unsigned char*>(theirs);
     for (size_t i = sizeof(T); i < size; ++i) {
-        if (bytes[i] != 0) return error(Code::kUnsupported, Detail::kUnsupported, "options of a newer library");
+        if (bytes[i] == 0) continue;
+        return error(Code::kUnsupported, Detail::kUnsupported, "the ", Layout<T>::kName,
+                     " has a field of a newer library");
     }
-    T options = defaults;
-    std::memcpy(&options, given_options, size < sizeof(T) ? size : sizeof(T));
-    return options;
+    T ours = defaults;
+    std::memcpy(&ours, theirs, std::min(size, sizeof(T)));
+    return ours;
+}
+
+// Fills the caller's struct as far as his version has it. Fields of a newer one become zero.
+template <class T>
+Status write_struct(T* theirs, T ours) {
+    COFFER_TRY(check_size(*theirs));
+    const size_t size = theirs->struct_size;
+    ours.struct_size = size;
+    std::memset(theirs, 0, size);
+    std::memcpy(theirs, &ours, std::min(size, sizeof(T)));
+    return {};
 }
 
 }  // namespace coffer::capi

@@ -16,10 +16,8 @@ coffer_status open(coffer_model** model, container::Source source, const coffer_
         *model = nullptr;
         COFFER_TRY(given(policy, "policy"));
         COFFER_TRY_ASSIGN(const coffer_open_options options,
-                          capi::options_of(given_options, coffer_open_options COFFER_OPEN_OPTIONS_INIT));
-        if (const uint32_t unknown = options.flags & ~(COFFER_OPEN_LAZY | COFFER_OPEN_LOCK)) {
-            return coffer::error(Code::kInvalidArgument, "open flags ", unknown, " are not known");
-        }
+                          capi::read_struct(given_options, coffer_open_options COFFER_OPEN_OPTIONS_INIT));
+        COFFER_TRY(capi::known_flags("open", options.flags, COFFER_OPEN_LAZY | COFFER_OPEN_LOCK));
         const unsigned threads = options.threads == 0 ? os::cpu_count() : options.threads;
         std::unique_ptr<runtime::Parallel> parallel;
         if (options.parallel_for) {
@@ -85,8 +83,13 @@ coffer_status coffer_model_open_reader(coffer_model** model, const coffer_reader
                                        const coffer_keyring* keyring, const coffer_policy* policy,
                                        const coffer_open_options* options, coffer_error* error) noexcept {
     if (model) *model = nullptr;
-    if (!reader || !reader->read_at) return guard(error, [] { return given(nullptr, "reader"); });
-    const coffer_reader copy = *reader;
+    coffer_reader copy;
+    const coffer_status taken = guard(error, [&]() -> Status {
+        COFFER_TRY(given(reader, "reader"));
+        COFFER_TRY_ASSIGN(copy, capi::read_struct(reader, coffer_reader COFFER_READER_INIT));
+        return given(reinterpret_cast<const void*>(copy.read_at), "reader->read_at");
+    });
+    if (taken != COFFER_OK) return taken;
     container::ReaderCallbacks callbacks;
     callbacks.size = [copy]() -> Result<uint64_t> { return copy.size; };
     callbacks.read_at = [copy](uint64_t offset, MutableBytes dst) -> Status {
@@ -122,8 +125,7 @@ coffer_status coffer_model_input(coffer_value_info* info, const coffer_model* mo
         COFFER_TRY(given(model, "model"));
         const size_t count = model->model->inputs().size();
         if (index >= count) return coffer::error(Code::kInvalidArgument, "input ", index, " of ", count);
-        capi::describe(model->model->input(index), info);
-        return {};
+        return capi::write_struct(info, capi::describe(model->model->input(index)));
     });
 }
 coffer_status coffer_model_output(coffer_value_info* info, const coffer_model* model, size_t index,
@@ -133,8 +135,7 @@ coffer_status coffer_model_output(coffer_value_info* info, const coffer_model* m
         COFFER_TRY(given(model, "model"));
         const size_t count = model->model->outputs().size();
         if (index >= count) return coffer::error(Code::kInvalidArgument, "output ", index, " of ", count);
-        capi::describe(model->model->output(index), info);
-        return {};
+        return capi::write_struct(info, capi::describe(model->model->output(index)));
     });
 }
 

@@ -56,18 +56,19 @@ coffer_status coffer_runner_new(coffer_runner** runner, const coffer_model* mode
         *runner = nullptr;
         COFFER_TRY(given(model, "model"));
         COFFER_TRY_ASSIGN(const coffer_runner_options options,
-                          capi::options_of(given_options, coffer_runner_options COFFER_RUNNER_OPTIONS_INIT));
+                          capi::read_struct(given_options, coffer_runner_options COFFER_RUNNER_OPTIONS_INIT));
         runtime::RunnerOptions own;
-        if (options.profile > 1)
-            return coffer::error(Code::kInvalidArgument, "profile ", options.profile, " is not 0 or 1");
+        COFFER_TRY(capi::known_flags("runner", options.flags, COFFER_RUNNER_PROFILE));
         own.threads = options.threads;
-        own.profile = options.profile != 0;
+        own.profile = options.flags & COFFER_RUNNER_PROFILE;
         own.parallel_for = options.parallel_for;
         own.parallel_user = options.parallel_user;
         if (options.allocator) {
-            COFFER_TRY(given(reinterpret_cast<const void*>(options.allocator->allocate), "allocator.allocate"));
-            COFFER_TRY(given(reinterpret_cast<const void*>(options.allocator->release), "allocator.release"));
-            own.allocator = {options.allocator->allocate, options.allocator->release, options.allocator->user};
+            COFFER_TRY_ASSIGN(const coffer_allocator allocator,
+                              capi::read_struct(options.allocator, coffer_allocator COFFER_ALLOCATOR_INIT));
+            COFFER_TRY(given(reinterpret_cast<const void*>(allocator.allocate), "allocator->allocate"));
+            COFFER_TRY(given(reinterpret_cast<const void*>(allocator.release), "allocator->release"));
+            own.allocator = {allocator.allocate, allocator.release, allocator.user};
         }
         auto made = std::make_unique<coffer_runner>();
         COFFER_TRY_ASSIGN(made->runner, runtime::Runner::create(model->model, own));
@@ -88,7 +89,7 @@ coffer_status coffer_runner_run(coffer_runner* runner, const coffer_binding* inp
     return guard(error, [&]() -> Status {
         COFFER_TRY(given(runner, "runner"));
         COFFER_TRY_ASSIGN(const coffer_run_options options,
-                          capi::options_of(given_options, coffer_run_options COFFER_RUN_OPTIONS_INIT));
+                          capi::read_struct(given_options, coffer_run_options COFFER_RUN_OPTIONS_INIT));
         runner->ran = false;
         runner->shown.clear();
         COFFER_TRY(bind_inputs(*runner, inputs, input_count));
@@ -100,9 +101,12 @@ coffer_status coffer_runner_run(coffer_runner* runner, const coffer_binding* inp
 }
 
 coffer_status coffer_runner_prepare(coffer_runner* runner, const coffer_binding* inputs, size_t input_count,
-                                    coffer_error* error) noexcept {
+                                    const coffer_prepare_options* given_options, coffer_error* error) noexcept {
     return guard(error, [&]() -> Status {
         COFFER_TRY(given(runner, "runner"));
+        COFFER_TRY_ASSIGN(const coffer_prepare_options options,
+                          capi::read_struct(given_options, coffer_prepare_options COFFER_PREPARE_OPTIONS_INIT));
+        COFFER_TRY(capi::known_flags("prepare", options.flags | options.reserved, 0));
         runner->ran = false;
         runner->shown.clear();
         COFFER_TRY(bind_inputs(*runner, inputs, input_count));
@@ -156,9 +160,9 @@ coffer_status coffer_runner_profile(coffer_profile_entry* entry, coffer_runner* 
         const auto& [key, times] = runner->profile[index];
         const runtime::Model& model = runner->runner->model();
         const graph::Node& node = model.graph().graphs[key.first].nodes[key.second];
-        *entry = {node.op.c_str(), model.options().debug_names ? node.name.c_str() : "", times.variant, times.calls,
-                  times.ns};
-        return {};
+        const char* name = model.options().debug_names ? node.name.c_str() : "";
+        return capi::write_struct(entry,
+                                  {sizeof *entry, node.op.c_str(), name, times.variant, times.calls, times.ns});
     });
 }
 

@@ -27,11 +27,7 @@ coffer_status set(coffer_policy* policy, coffer_error* error, F&& change) noexce
 // The caller's functions as a store. Their answers: 1 done, 2 nothing there or changed meanwhile, else failed.
 Result<std::shared_ptr<const trust::StateStore>> store_of(const coffer_state_store* given_store) {
     COFFER_TRY(given(given_store, "store"));
-    if (given_store->struct_size < sizeof(coffer_state_store)) {
-        return coffer::error(Code::kInvalidArgument, "the store's struct_size ", given_store->struct_size,
-                             " is not one this library knows");
-    }
-    const coffer_state_store copy = *given_store;
+    COFFER_TRY_ASSIGN(const coffer_state_store copy, capi::read_struct(given_store, coffer_state_store{}));
     COFFER_TRY(given(reinterpret_cast<const void*>(copy.load), "store->load"));
     COFFER_TRY(given(reinterpret_cast<const void*>(copy.store), "store->store"));
     trust::StateStore store;
@@ -188,22 +184,19 @@ coffer_status coffer_model_licence(coffer_licence_info* info, const coffer_model
     return guard(error, [&]() -> Status {
         COFFER_TRY(given(info, "info"));
         COFFER_TRY(given(model, "model"));
-        if (info->struct_size < sizeof *info) {
-            return coffer::error(Code::kInvalidArgument, "the info's struct_size ", info->struct_size,
-                                 " is not one this library knows");
-        }
         if (!model->licence) return coffer::error(Code::kNotFound, "the model demands no licence");
         const trust::LicenceClaims& claims = model->licence->claims;
-        std::memcpy(info->id, model->licence->id.data(), sizeof info->id);
-        info->product = claims.product.c_str();
-        info->holder = claims.holder.c_str();
-        info->not_before = claims.not_before;
-        info->not_after = claims.not_after;
-        info->grace = claims.grace;
-        info->in_grace = model->licence_in_grace;
-        info->features = model->features.data();
-        info->feature_count = model->features.size();
-        return {};
+        coffer_licence_info told = COFFER_LICENCE_INFO_INIT;
+        std::memcpy(told.id, model->licence->id.data(), sizeof told.id);
+        told.product = claims.product.c_str();
+        told.holder = claims.holder.c_str();
+        told.not_before = claims.not_before;
+        told.not_after = claims.not_after;
+        told.grace = claims.grace;
+        told.in_grace = model->licence_in_grace;
+        told.features = model->features.data();
+        told.feature_count = model->features.size();
+        return capi::write_struct(info, told);
     });
 }
 

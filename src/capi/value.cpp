@@ -28,6 +28,18 @@ Status check_dtype(const coffer_value& value, std::string_view name, std::string
     return error(Code::kInvalidArgument, what, " '", name, "' has the unknown dtype ", static_cast<int>(value.dtype));
 }
 
+// What this version has no meaning for is refused, not ignored.
+Status check_room(const coffer_value& value, std::string_view name, std::string_view what) {
+    if (value.flags != 0) {
+        return error(Code::kInvalidArgument, what, " '", name, "': flags ", value.flags, " are not known");
+    }
+    if (value.extension) {
+        return error(Code::kUnsupported, Detail::kUnsupported, what, " '", name,
+                     "' has an extension of a newer library");
+    }
+    return {};
+}
+
 bool dense(const coffer_value& value, const Shape& shape) {
     int64_t expected = 1;
     bool all_zero = true, matches = true;
@@ -70,7 +82,7 @@ Result<Value> import_strings(const coffer_value& value, const Shape& shape) {
 Result<Value> import_value(const coffer_value& value, const graph::ValueInfo& info, std::string_view what,
                            Tensor& staging) {
     COFFER_TRY(check_dtype(value, info.name, what));
-    if (value.reserved != 0) return error(Code::kInvalidArgument, what, " '", info.name, "': reserved is not 0");
+    COFFER_TRY(check_room(value, info.name, what));
     if (value.kind > COFFER_OPTIONAL) {
         return error(Code::kInvalidArgument, what, " '", info.name, "' is of kind ", static_cast<int>(value.kind));
     }
@@ -124,6 +136,7 @@ Result<Value> import_value(const coffer_value& value, const graph::ValueInfo& in
 }
 
 Result<TensorView> import_buffer(const coffer_value& value, const graph::ValueInfo& info) {
+    COFFER_TRY(check_room(value, info.name, "output"));
     if (!value.data) return TensorView{};
     COFFER_TRY(check_dtype(value, info.name, "output"));
     const auto dtype = static_cast<DType>(value.dtype);
@@ -141,19 +154,20 @@ Result<TensorView> import_buffer(const coffer_value& value, const graph::ValueIn
     return TensorView{value.data, dtype, shape};
 }
 
-void describe(const graph::ValueInfo& value, coffer_value_info* info) {
-    *info = {};
-    info->name = value.name.c_str();
-    info->kind = static_cast<coffer_kind>(value.type.kind);
-    info->dtype = static_cast<coffer_dtype>(value.type.dtype);
-    info->rank = -1;
-    if (!value.type.dims) return;
-    info->rank = static_cast<int32_t>(value.type.dims->size());
+coffer_value_info describe(const graph::ValueInfo& value) {
+    coffer_value_info info = COFFER_VALUE_INFO_INIT;
+    info.name = value.name.c_str();
+    info.kind = static_cast<coffer_kind>(value.type.kind);
+    info.dtype = static_cast<coffer_dtype>(value.type.dtype);
+    info.rank = -1;
+    if (!value.type.dims) return info;
+    info.rank = static_cast<int32_t>(value.type.dims->size());
     for (size_t i = 0; i < value.type.dims->size(); ++i) {
         const graph::Dim& d = (*value.type.dims)[i];
-        info->dims[i] = d.value;
-        if (!d.symbol.empty()) info->dim_names[i] = d.symbol.c_str();
+        info.dims[i] = d.value;
+        if (!d.symbol.empty()) info.dim_names[i] = d.symbol.c_str();
     }
+    return info;
 }
 
 void Exporter::clear() {

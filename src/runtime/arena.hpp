@@ -9,13 +9,15 @@ namespace coffer::runtime {
 
 // As coffer_allocator. Without `allocate`, own pages.
 struct Allocator {
-    void* (*allocate)(void* user, size_t size) = nullptr;
-    void (*release)(void* user, void* memory, size_t size) = nullptr;
+    void* (*allocate)(void* user, size_t size, size_t alignment) = nullptr;
+    void (*release)(void* user, void* memory, size_t size, size_t alignment) = nullptr;
     void* user = nullptr;
 };
 
 class Arena {
    public:
+    static constexpr size_t kAlignment = 64;
+
     static Result<Arena> allocate(size_t size, const Allocator& allocator) {
         Arena arena;
         if (!allocator.allocate) {
@@ -25,8 +27,12 @@ class Arena {
         }
         arena.allocator_ = allocator;
         arena.size_ = size;
-        arena.data_ = static_cast<std::byte*>(allocator.allocate(allocator.user, size));
+        arena.data_ = static_cast<std::byte*>(allocator.allocate(allocator.user, size, kAlignment));
         if (!arena.data_) return error(Code::kOutOfMemory, "the caller's allocator has no ", size, " bytes");
+        if (const auto over = reinterpret_cast<uintptr_t>(arena.data_) % kAlignment) {
+            return error(Code::kInvalidArgument, "the caller's allocator gave memory ", over,
+                         " bytes past a multiple of ", kAlignment);
+        }
         return arena;
     }
     Arena() = default;
@@ -41,7 +47,7 @@ class Arena {
     ~Arena() {
         if (!allocator_.allocate || !data_) return;
         os::wipe(data_, size_);
-        allocator_.release(allocator_.user, data_, size_);
+        allocator_.release(allocator_.user, data_, size_, kAlignment);
     }
 
     std::byte* data() const { return data_; }

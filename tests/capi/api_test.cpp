@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "catch.hpp"
+#include "coffer/coffer.h"
 #include "container/open.hpp"
 #include "container/write.hpp"
-#include "coffer/coffer.h"
 #include "runtime/graphs.hpp"
 
 using namespace coffer;
@@ -23,7 +23,8 @@ std::vector<char> unprotected_file(bool attachment = true) {
     b.model.metadata.push_back({"author", "nobody"});
     container::WriteOptions options;
     options.unprotected = true;
-    const std::string path = (std::filesystem::temp_directory_path() / ("api_test_" + std::to_string(::getpid()) + ".coffer")).string();
+    const std::string path =
+        (std::filesystem::temp_directory_path() / ("api_test_" + std::to_string(::getpid()) + ".coffer")).string();
     const auto written = container::write(b.model, options, path);
     REQUIRE(written.ok());
     std::ifstream file(path, std::ios::binary);
@@ -48,7 +49,8 @@ void open(Handles& h, const std::vector<char>& file, const coffer_runner_options
     REQUIRE(coffer_policy_new(&h.policy, &error) == COFFER_OK);
     REQUIRE(coffer_policy_allow_unprotected(h.policy, 1, &error) == COFFER_OK);
     REQUIRE(coffer_policy_allow_unsigned(h.policy, 1, &error) == COFFER_OK);
-    const auto status = coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, nullptr, &error);
+    const auto status =
+        coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, nullptr, &error);
     INFO(error.message);
     REQUIRE(status == COFFER_OK);
     REQUIRE(coffer_runner_new(&h.runner, h.model, options, &error) == COFFER_OK);
@@ -75,7 +77,8 @@ TEST_CASE("nothing opens by default") {
     CHECK(model == nullptr);
     CHECK(std::strlen(error.message) > 0);
     CHECK(coffer_policy_allow_unsigned(policy, 1, nullptr) == COFFER_OK);
-    CHECK(coffer_model_open_memory(&model, file.data(), file.size(), nullptr, policy, nullptr, &error) == COFFER_POLICY);
+    CHECK(coffer_model_open_memory(&model, file.data(), file.size(), nullptr, policy, nullptr, &error) ==
+          COFFER_POLICY);
     CHECK(std::string(coffer_detail_name(error.detail)) == "unprotected");
     coffer_policy_free(&policy);
     CHECK(policy == nullptr);
@@ -131,15 +134,17 @@ TEST_CASE("a lazy open finds damage when the part is needed") {
     REQUIRE(coffer_policy_allow_unprotected(h.policy, 1, nullptr) == COFFER_OK);
     REQUIRE(coffer_policy_allow_unsigned(h.policy, 1, nullptr) == COFFER_OK);
     coffer_error error;
-    CHECK(coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, nullptr, &error) == COFFER_AUTH);
+    CHECK(coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, nullptr, &error) ==
+          COFFER_AUTH);
     coffer_open_options options = COFFER_OPEN_OPTIONS_INIT;
     options.flags = COFFER_OPEN_LAZY;
-    REQUIRE(coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, &options, &error) == COFFER_OK);
+    REQUIRE(coffer_model_open_memory(&h.model, file.data(), file.size(), nullptr, h.policy, &options, &error) ==
+            COFFER_OK);
     REQUIRE(coffer_runner_new(&h.runner, h.model, nullptr, &error) == COFFER_OK);
     const Tensor x = test::noise({2, 3, 16, 16}, 5);
     coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {2, 3, 16, 16})};
     for (int i = 0; i < 2; ++i) {
-        CHECK(coffer_runner_prepare(h.runner, &in, 1, &error) == COFFER_AUTH);
+        CHECK(coffer_runner_prepare(h.runner, &in, 1, nullptr, &error) == COFFER_AUTH);
         CHECK(std::string(coffer_detail_name(error.detail)) == "tree");
         CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_AUTH);
     }
@@ -148,7 +153,7 @@ TEST_CASE("a lazy open finds damage when the part is needed") {
 TEST_CASE("facts, metadata and attachments") {
     Handles h;
     open(h, unprotected_file());
-    coffer_value_info info;
+    coffer_value_info info = COFFER_VALUE_INFO_INIT;
     REQUIRE(coffer_model_input_count(h.model) == 1);
     REQUIRE(coffer_model_input(&info, h.model, 0, nullptr) == COFFER_OK);
     CHECK(std::string(info.name) == "x");
@@ -246,9 +251,15 @@ TEST_CASE("bad arguments are errors that name the thing") {
     coffer_value shape;
     REQUIRE(coffer_runner_output(&shape, h.runner, 0, &error) == COFFER_OK);
     CHECK((shape.rank == 2 && shape.dims[0] == 1 && shape.dims[1] == 10));
-    coffer_run_options options = COFFER_RUN_OPTIONS_INIT;
-    options.struct_size = 3;
-    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, &options, &error) == COFFER_INVALID_ARGUMENT);
+    bad = in;
+    bad.value.flags = 6;
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_INVALID_ARGUMENT && says("flags 6")));
+    CHECK((run(&in, 1, &bad, 1) == COFFER_NOT_FOUND && says("output 'x'")));
+    bad.name = "p";
+    CHECK((run(&in, 1, &bad, 1) == COFFER_INVALID_ARGUMENT && says("flags 6")));
+    bad = in;
+    bad.value.extension = &error;
+    CHECK((run(&bad, 1, nullptr, 0) == COFFER_UNSUPPORTED && says("extension")));
     CHECK(coffer_runner_run(nullptr, &in, 1, nullptr, 0, nullptr, &error) == COFFER_INVALID_ARGUMENT);
     CHECK(run(&in, 1, nullptr, 0) == COFFER_OK);
 }
@@ -274,16 +285,17 @@ TEST_CASE("the caller's threads and allocator are used") {
     struct Counts {
         std::atomic<size_t> tasks{0}, allocated{0}, released{0};
     } counts;
-    coffer_allocator allocator{
-        [](void* user, size_t size) -> void* {
-            static_cast<Counts*>(user)->allocated += size;
-            return std::aligned_alloc(64, (size + 63) / 64 * 64);
-        },
-        [](void* user, void* p, size_t size) {
-            static_cast<Counts*>(user)->released += size;
-            std::free(p);
-        },
-        &counts};
+    coffer_allocator allocator{sizeof allocator,
+                               [](void* user, size_t size, size_t alignment) -> void* {
+                                   static_cast<Counts*>(user)->allocated += size + alignment;
+                                   return std::aligned_alloc(alignment,
+                                                             (size + alignment - 1) / alignment * alignment);
+                               },
+                               [](void* user, void* p, size_t size, size_t alignment) {
+                                   static_cast<Counts*>(user)->released += size + alignment;
+                                   std::free(p);
+                               },
+                               &counts};
     coffer_runner_options options = COFFER_RUNNER_OPTIONS_INIT;
     options.threads = 2;
     options.parallel_for = [](void* user, size_t count, coffer_task task, void* context) {
@@ -311,6 +323,107 @@ TEST_CASE("the caller's threads and allocator are used") {
     CHECK(counts.allocated == counts.released);
 }
 
+TEST_CASE("an allocator's memory must be where it was asked for") {
+    static size_t asked = 0, released = 0;
+    alignas(64) static std::byte memory[1 << 20];
+    coffer_allocator allocator{sizeof allocator,
+                               [](void*, size_t size, size_t alignment) -> void* {
+                                   asked = size;
+                                   CHECK(alignment == 64);
+                                   return size < sizeof memory ? memory + 8 : nullptr;
+                               },
+                               [](void*, void*, size_t size, size_t) { released = size; }, nullptr};
+    coffer_runner_options options = COFFER_RUNNER_OPTIONS_INIT;
+    options.allocator = &allocator;
+    Handles h;
+    open(h, unprotected_file(), &options);
+    const Tensor x = test::noise({1, 3, 16, 16}, 5);
+    coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {1, 3, 16, 16})};
+    coffer_error error;
+    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(std::string(error.message).find("8 bytes past a multiple of 64") != std::string::npos);
+    CHECK((asked > 0 && released == asked));
+}
+
+// A struct of a caller who was built with another version: one `extra` longer, or ending `extra` earlier.
+template <class T>
+struct Other {
+    T known;
+    unsigned char more[64];
+};
+
+TEST_CASE("option structs of older and newer callers") {
+    Handles h;
+    open(h, unprotected_file());
+    coffer_error error;
+    const auto says = [&](const char* part) { return std::string(error.message).find(part) != std::string::npos; };
+    const auto make = [&](const coffer_runner_options* options) {
+        coffer_runner_free(&h.runner);
+        return coffer_runner_new(&h.runner, h.model, options, &error);
+    };
+    Other<coffer_runner_options> newer{COFFER_RUNNER_OPTIONS_INIT, {}};
+    newer.known.struct_size = sizeof newer;
+    CHECK(make(&newer.known) == COFFER_OK);
+    newer.more[5] = 1;
+    CHECK((make(&newer.known) == COFFER_UNSUPPORTED && says("coffer_runner_options") && says("newer")));
+    CHECK(h.runner == nullptr);
+    coffer_runner_options options = COFFER_RUNNER_OPTIONS_INIT;
+    for (const size_t size : {size_t{0}, size_t{3}, sizeof options - 1, sizeof options + 5000}) {
+        options.struct_size = size;
+        CHECK((make(&options) == COFFER_INVALID_ARGUMENT && says(std::to_string(size).c_str())));
+    }
+    options = COFFER_RUNNER_OPTIONS_INIT;
+    options.flags = COFFER_RUNNER_PROFILE | 6;
+    CHECK((make(&options) == COFFER_INVALID_ARGUMENT && says("runner flags 6")));
+    CHECK(make(nullptr) == COFFER_OK);
+
+    const Tensor x = test::noise({1, 3, 16, 16}, 5);
+    const coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {1, 3, 16, 16})};
+    coffer_run_options run = COFFER_RUN_OPTIONS_INIT;
+    run.struct_size = 3;
+    CHECK(coffer_runner_run(h.runner, &in, 1, nullptr, 0, &run, &error) == COFFER_INVALID_ARGUMENT);
+    coffer_prepare_options prepare = COFFER_PREPARE_OPTIONS_INIT;
+    CHECK(coffer_runner_prepare(h.runner, &in, 1, &prepare, &error) == COFFER_OK);
+    prepare.flags = 1;
+    CHECK((coffer_runner_prepare(h.runner, &in, 1, &prepare, &error) == COFFER_INVALID_ARGUMENT && says("prepare")));
+}
+
+TEST_CASE("structs the library fills, of older and newer callers") {
+    Handles h;
+    coffer_runner_options options = COFFER_RUNNER_OPTIONS_INIT;
+    options.flags = COFFER_RUNNER_PROFILE;
+    open(h, unprotected_file(), &options);
+    coffer_error error;
+    Other<coffer_value_info> newer{COFFER_VALUE_INFO_INIT, {}};
+    std::memset(newer.more, 7, sizeof newer.more);
+    CHECK(coffer_model_input(&newer.known, h.model, 0, &error) == COFFER_OK);
+    CHECK(newer.more[0] == 7);  // beyond what he said
+    newer.known.struct_size = sizeof newer;
+    CHECK(coffer_model_output(&newer.known, h.model, 0, &error) == COFFER_OK);
+    CHECK(newer.known.struct_size == sizeof newer);
+    CHECK(std::string(newer.known.name) == "p");
+    CHECK(std::all_of(std::begin(newer.more), std::end(newer.more), [](unsigned char c) { return c == 0; }));
+    coffer_value_info unset{};
+    CHECK(coffer_model_input(&unset, h.model, 0, &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(std::string(error.message).find("coffer_value_info") != std::string::npos);
+    CHECK(unset.name == nullptr);
+
+    const Tensor x = test::noise({1, 3, 16, 16}, 5);
+    const coffer_binding in{"x", tensor(x.view().data, x.nbytes(), COFFER_FLOAT32, {1, 3, 16, 16})};
+    REQUIRE(coffer_runner_run(h.runner, &in, 1, nullptr, 0, nullptr, &error) == COFFER_OK);
+    coffer_profile_entry entry = COFFER_PROFILE_ENTRY_INIT;
+    size_t count = 0;
+    while (coffer_runner_profile(&entry, h.runner, count, &error) == COFFER_OK) {
+        CHECK(entry.calls >= 1);
+        CHECK(*entry.op != '\0');
+        ++count;
+    }
+    CHECK(error.status == COFFER_NOT_FOUND);
+    CHECK(count > 2);
+    entry.struct_size = 8;
+    CHECK(coffer_runner_profile(&entry, h.runner, 0, &error) == COFFER_INVALID_ARGUMENT);
+}
+
 TEST_CASE("a reader that fails is an I/O error") {
     const auto file = unprotected_file();
     coffer_policy* policy = nullptr;
@@ -323,7 +436,7 @@ TEST_CASE("a reader that fails is an I/O error") {
     };
     for (size_t calls = 0; calls < 100; ++calls) {
         Source source{&file, calls};
-        coffer_reader reader{file.size(),
+        coffer_reader reader{sizeof reader, file.size(),
                              [](void* user, uint64_t offset, void* dst, size_t size) {
                                  auto* s = static_cast<Source*>(user);
                                  if (s->left == 0) return 0;
