@@ -47,17 +47,19 @@ class KeyService {
     ~KeyService() { OPENSSL_cleanse(key_.data(), key_.size()); }
 
     // Is this slot wrapped with our key? Then its file key.
-    bool unwrap(const coffer_slot& slot, uint8_t file_key[32]) const {
-        if (slot.kind != kRawKey || slot.body_size != kBody) return false;
+    coffer_status unwrap(const coffer_slot& slot, uint8_t file_key[32], coffer_error& error) const {
+        if (slot.kind != kRawKey || slot.body_size != kBody) return COFFER_NOT_FOUND;
         const auto* body = static_cast<const uint8_t*>(slot.body);
-        if (!std::equal(body, body + 16, key_id().begin())) return false;
+        if (!std::equal(body, body + 16, key_id().begin())) return COFFER_NOT_FOUND;
         const uint8_t *salt = body + 16, *commit = salt + 32, *sealed = commit + 32;
         const std::vector<uint8_t> info = slot_info(slot);
         std::array<uint8_t, 64> derived{};  // wrapping key, commitment
         const bool ok = hkdf(salt, info, derived) && CRYPTO_memcmp(derived.data() + 32, commit, 32) == 0 &&
                         open(derived.data(), info, sealed, file_key);
         OPENSSL_cleanse(derived.data(), derived.size());
-        return ok;
+        if (ok) return COFFER_OK;
+        std::snprintf(error.message, sizeof error.message, "the slot is damaged or of another file");
+        return COFFER_AUTH;
     }
 
  private:
@@ -115,8 +117,8 @@ class KeyService {
 };
 
 // What the library calls. It may be asked about slots that are not ours, and must not throw.
-int ask_service(void* user, const coffer_slot* slot, uint8_t key[32]) {
-    return static_cast<const KeyService*>(user)->unwrap(*slot, key) ? 1 : 0;
+coffer_status ask_service(void* user, const coffer_slot* slot, uint8_t key[32], coffer_error* error) {
+    return static_cast<const KeyService*>(user)->unwrap(*slot, key, *error);
 }
 
 int report(const coffer::Error& error) {

@@ -10,6 +10,11 @@
  *     mean the defaults. New fields are only ever appended; a library refuses fields it does not know that are
  *     not zero.
  *   - Enums may get more values (they are 32 bits wide); treat an unknown status as a failure.
+ *   - Callbacks answer with a coffer_status too, COFFER_OK when they did what they are for. One that fails may write
+ * a line into error->message, which is never NULL: the caller of the library reads it within the error he gets.
+ *     COFFER_CANCELLED, COFFER_DEADLINE and COFFER_OUT_OF_MEMORY end the call with that status; what other failures
+ *     lead to is said at each. Callbacks must not throw, nor change the object that calls them. `user` is theirs: it
+ *     must be usable as long as that object may call, and by the threads that do.
  *   - Strings are UTF-8. Strings and pointers returned belong to the handle they came from.
  *   - A keyring and a policy are used by one thread at a time and are copied by coffer_model_open_*.
  *     A model is immutable and may be shared by threads. A runner belongs to one thread at a time, except
@@ -248,9 +253,12 @@ typedef struct coffer_slot {
     size_t body_size;
 } coffer_slot;
 
-/* Unwraps the 32-byte key in `slot` (the file's, or the product key of a licence) into `key` and returns 1, or
- * returns 0: not mine. May block. Called at most once a slot and eight times an open. Must not throw. */
-typedef int(COFFER_CALL* coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t key[32]);
+/* Unwraps the 32-byte key in `slot` (the file's, or the product key of a licence) into `key`. COFFER_NOT_FOUND: not
+ * mine, others are asked. Any other failure is remembered, the other slots are tried, and when none opens the file
+ * the open fails with COFFER_AUTH, class unwrap, and the provider's message. May block. Called by the thread that
+ * opens, at most once a slot and eight times an open. */
+typedef coffer_status(COFFER_CALL* coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t key[32],
+                                                        coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_provider(coffer_keyring* keyring,
                                                                  coffer_key_provider provider, void* user,
                                                                  coffer_error* error) COFFER_NOEXCEPT;
@@ -277,11 +285,12 @@ COFFER_API coffer_status COFFER_CALL coffer_keyring_add_licence_file(coffer_keyr
  * `uri` names it as RFC 7512 does: "pkcs11:token=LABEL;object=LABEL?module-path=/PATH/module.so"; serial,
  * manufacturer, model and id narrow it further, and pin-source=file:PATH or fd:N says where the PIN is. The call
  * loads the module and reads the public key. The PIN is needed when a slot for this key is met: from pin-source, or
- * else from `pin`, which writes it into the buffer and returns its length, or -1. NULL: nobody can be asked. A PIN
- * that was refused is not tried again. `user` must live as long as the keyring; the calls come from the thread that
- * opens. COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or not a P-256 key. Since 0.1.
- */
-typedef int(COFFER_CALL* coffer_pin_source)(void* user, const char* token, char* pin, size_t capacity);
+ * else from `pin`, which writes at most `capacity` bytes and their number. NULL: nobody can be asked. A PIN that was
+ * refused, or that nobody gave (a failure of `pin`: COFFER_AUTH, class unwrap), is not asked for again. The calls
+ * come from the thread that opens. COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or
+ * not a P-256 key. Since 0.1. */
+typedef coffer_status(COFFER_CALL* coffer_pin_source)(void* user, const char* token, char* pin, size_t capacity,
+                                                      size_t* size, coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri,
                                                                coffer_pin_source pin, void* user,
                                                                coffer_error* error) COFFER_NOEXCEPT;
@@ -297,11 +306,13 @@ typedef struct coffer_kms_request {
     size_t blob_size;
 } coffer_kms_request;
 
-/* Unwraps the 32-byte file key into `key` and returns 1, or returns 0. May block; must not throw. */
-typedef int(COFFER_CALL* coffer_kms_unwrap)(void* user, const coffer_kms_request* request, uint8_t key[32]);
+/* Unwraps the 32-byte file key into `key`. A failure is COFFER_AUTH, class unwrap, as with key providers. May block.
+ */
+typedef coffer_status(COFFER_CALL* coffer_kms_unwrap)(void* user, const coffer_kms_request* request, uint8_t key[32],
+                                                      coffer_error* error);
 /* Asks `unwrap` about slots whose URI lies below `uri_prefix` ("acme-kms://eu/"), and about no others; of several
- * prefixes the longest counts. Together with providers and tokens at most eight calls are made in an open. `user`
- * must live as long as the keyring. COFFER_INVALID_ARGUMENT: not a prefix, or given twice. Since 0.1. */
+ * prefixes the longest counts. Together with providers and tokens at most eight calls are made in an open.
+ * COFFER_INVALID_ARGUMENT: not a prefix, or given twice. Since 0.1. */
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_prefix,
                                                             coffer_kms_unwrap unwrap, void* user,
                                                             coffer_error* error) COFFER_NOEXCEPT;
@@ -367,9 +378,9 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_allow_unsigned(coffer_policy*
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_debug_names(coffer_policy* policy, int show,
                                                                    coffer_error* error) COFFER_NOEXCEPT;
 
-/* The clock that decides on expiry, in seconds since 1970. Default: the system's. NULL puts that back. Must be
- * thread-safe when models are opened by several threads. Since 0.1. */
-typedef int64_t(COFFER_CALL* coffer_clock)(void* user);
+/* The clock that decides on expiry, in seconds since 1970. Default: the system's. NULL puts that back. When it fails
+ * nothing opens: COFFER_IO. Must be thread-safe when models are opened by several threads. Since 0.1. */
+typedef coffer_status(COFFER_CALL* coffer_clock)(void* user, int64_t* now, coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_clock(coffer_policy* policy, coffer_clock clock, void* user,
                                                              coffer_error* error) COFFER_NOEXCEPT;
 
@@ -389,10 +400,12 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_set_product(coffer_policy* po
 COFFER_API coffer_status COFFER_CALL coffer_policy_add_host_value(coffer_policy* policy, const char* kind,
                                                                   const char* value,
                                                                   coffer_error* error) COFFER_NOEXCEPT;
-/* Asked for kinds that were not added: writes the value into `value` (NUL-terminated, `capacity` bytes with the NUL)
- * and returns 1, or returns 0: this host has none. Called while a model is opened, by the thread that opens it. NULL
- * takes it away. Since 0.1. */
-typedef int(COFFER_CALL* coffer_host_value)(void* user, const char* kind, char* value, size_t capacity);
+/* Asked for kinds that were not added: writes the value into `value` (NUL-terminated, `capacity` bytes with the NUL).
+ * COFFER_NOT_FOUND: this host has none. Any other failure makes the licence that asks count for nothing:
+ * COFFER_POLICY, class licence. Called while a model is opened, by the thread that opens it. NULL takes it away.
+ * Since 0.1. */
+typedef coffer_status(COFFER_CALL* coffer_host_value)(void* user, const char* kind, char* value, size_t capacity,
+                                                      coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_host_callback(coffer_policy* policy,
                                                                      coffer_host_value callback, void* user,
                                                                      coffer_error* error) COFFER_NOEXCEPT;
@@ -417,31 +430,37 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_bundle(const void** bundle, s
                                                           const coffer_policy* policy,
                                                           coffer_error* error) COFFER_NOEXCEPT;
 
-/* ---- memory of earlier runs ---------------------------------------------------------------------------- */
+/* ---- the trust store ----------------------------------------------------------------------------------- */
 
 /* Where the library keeps what it saw, so that older versions of a model, recipients that were removed, older bundles
- * and a clock that goes back are refused. At most COFFER_STATE_MAX bytes. The library itself writes no files. */
-#define COFFER_STATE_MAX 262240
-typedef struct coffer_state_store {
+ * and a clock that goes back are refused. At most COFFER_TRUST_STORE_MAX bytes. The library itself writes no files.
+ * Failures of either function are COFFER_IO. */
+#define COFFER_TRUST_STORE_MAX 262240
+typedef struct coffer_trust_store {
     size_t struct_size;
-    /* Copies what was stored last into `data` (`capacity` >= COFFER_STATE_MAX), its size into `size`: 1. Nothing was
-     * ever stored: 2. It cannot be read: 0. */
-    int(COFFER_CALL* load)(void* user, void* data, size_t capacity, size_t* size);
-    /* Replaces what is stored, all or nothing, if it still is the `expected` bytes (NULL, 0: if there is nothing): 1.
-     * It is not, because somebody else stored in between: 2; the library then loads again. It cannot be written: 0.
-     */
-    int(COFFER_CALL* store)(void* user, const void* expected, size_t expected_size, const void* data, size_t size);
+    /* Copies what was stored last into `data` (`capacity` >= COFFER_TRUST_STORE_MAX), its size into `size`.
+     * COFFER_NOT_FOUND: nothing was ever stored. */
+    coffer_status(COFFER_CALL* load)(void* user, void* data, size_t capacity, size_t* size, coffer_error* error);
+    /* Replaces what is stored, all or nothing, if it still is the `expected` bytes (NULL, 0: if there is nothing).
+     * COFFER_CONFLICT: it is not, because somebody else stored in between; the library then loads again. */
+    coffer_status(COFFER_CALL* replace)(void* user, const void* expected, size_t expected_size, const void* data,
+                                        size_t size, coffer_error* error);
     void* user;
-} coffer_state_store;
-/* The store must stay usable, by any thread that opens a model, as long as the policy is. A model that opens but
- * cannot be remembered is refused (COFFER_IO); so is everything while there is no state (see coffer_state_create) or
- * a damaged one (COFFER_FORMAT). NULL: nothing is remembered. Since 0.1. */
-COFFER_API coffer_status COFFER_CALL coffer_policy_set_state(coffer_policy* policy, const coffer_state_store* store,
-                                                             coffer_error* error) COFFER_NOEXCEPT;
-/* Makes the first state: when the application is installed, never later. COFFER_IO when there is one. `policy` may be
- * NULL; if it follows a bundle, the state starts with that. Since 0.1. */
-COFFER_API coffer_status COFFER_CALL coffer_state_create(const coffer_state_store* store, const coffer_policy* policy,
-                                                         coffer_error* error) COFFER_NOEXCEPT;
+} coffer_trust_store;
+#define COFFER_TRUST_STORE_INIT \
+    { sizeof(coffer_trust_store), NULL, NULL, NULL }
+
+/* The struct is copied; its functions are called by any thread that opens a model with the policy. A model that opens
+ * but cannot be remembered is refused (COFFER_IO); so is everything while the store is empty (COFFER_NOT_FOUND; see
+ * coffer_trust_store_create) or damaged (COFFER_FORMAT). NULL: nothing is remembered. Since 0.1. */
+COFFER_API coffer_status COFFER_CALL coffer_policy_set_trust_store(coffer_policy* policy,
+                                                                   const coffer_trust_store* store,
+                                                                   coffer_error* error) COFFER_NOEXCEPT;
+/* Stores the first state: when the application is installed, never later. COFFER_CONFLICT when there is one. `policy`
+ * may be NULL; if it follows a bundle, the state starts with that. Since 0.1. */
+COFFER_API coffer_status COFFER_CALL coffer_trust_store_create(const coffer_trust_store* store,
+                                                               const coffer_policy* policy,
+                                                               coffer_error* error) COFFER_NOEXCEPT;
 
 /* ---- threads and memory of the caller ------------------------------------------------------------------ */
 
@@ -498,12 +517,12 @@ COFFER_API coffer_status COFFER_CALL coffer_model_open_memory(coffer_model** mod
                                                               const coffer_policy* policy,
                                                               const coffer_open_options* options,
                                                               coffer_error* error) COFFER_NOEXCEPT;
-/* A source of bytes. read_at fills `dst` with exactly `size` bytes at `offset` and returns 1, or returns 0.
- * Must be thread-safe and stay usable until the open returns (COFFER_OPEN_LAZY: see there). */
+/* A source of bytes. read_at fills `dst` with exactly `size` bytes at `offset`; a failure is COFFER_IO. Must be
+ * thread-safe and stay usable until the open returns (COFFER_OPEN_LAZY: see there). */
 typedef struct coffer_reader {
     size_t struct_size;
     uint64_t size;
-    int(COFFER_CALL* read_at)(void* user, uint64_t offset, void* dst, size_t size);
+    coffer_status(COFFER_CALL* read_at)(void* user, uint64_t offset, void* dst, size_t size, coffer_error* error);
     void* user;
 } coffer_reader;
 #define COFFER_READER_INIT \

@@ -238,7 +238,7 @@ class Policy {
     Policy& bundle(std::span<const std::byte> anchor) {
         return set(coffer_policy_set_bundle, static_cast<const void*>(anchor.data()), anchor.size());
     }
-    Policy& state(const coffer_state_store& store) { return set(coffer_policy_set_state, &store); }
+    Policy& trust_store(const coffer_trust_store& store) { return set(coffer_policy_set_trust_store, &store); }
     // Unlike the setters: an update that is refused leaves the policy good.
     Status update_bundle(std::span<const std::byte> update) {
         return detail::call(coffer_policy_update_bundle, handle_.get(), static_cast<const void*>(update.data()),
@@ -265,9 +265,9 @@ class Policy {
     Status status_;
 };
 
-// Makes the first state of a store: when the application is installed.
-inline Status create_state(const coffer_state_store& store, const Policy& policy) {
-    return detail::call(coffer_state_create, &store, policy.get());
+// Stores the first state: when the application is installed.
+inline Status create_trust_store(const coffer_trust_store& store, const Policy& policy) {
+    return detail::call(coffer_trust_store_create, &store, policy.get());
 }
 
 struct RunnerOptions {

@@ -50,6 +50,9 @@ coffer_value_info describe(const graph::ValueInfo& value);
 void fill(coffer_error* error, const Error& e) noexcept;
 void fill(coffer_error* error, coffer_status status, const char* text) noexcept;
 
+// A callback of the caller's failed: `otherwise` with his words behind it, or what he gave up for.
+Error callback_error(coffer_status status, const coffer_error& said, const Error& otherwise);
+
 // Runs `body` (a callable giving Status), turns its error into a coffer_error, and lets nothing escape.
 template <class F>
 coffer_status guard(coffer_error* error, F&& body) noexcept {
@@ -101,7 +104,7 @@ COFFER_LAYOUT(coffer_value_info, dim_names);
 COFFER_LAYOUT(coffer_allocator, user);
 COFFER_LAYOUT(coffer_open_options, parallel_user);
 COFFER_LAYOUT(coffer_reader, user);
-COFFER_LAYOUT(coffer_state_store, user);
+COFFER_LAYOUT(coffer_trust_store, user);
 COFFER_LAYOUT(coffer_licence_info, feature_count);
 COFFER_LAYOUT(coffer_runner_options, allocator);
 COFFER_LAYOUT(coffer_run_options, deadline_ns);

@@ -88,8 +88,14 @@ coffer_status coffer_keyring_add_provider(coffer_keyring* keyring, coffer_key_pr
                                    view.body.data(),
                                    view.body.size()};
             COFFER_TRY_ASSIGN(crypto::SecretBytes key, crypto::SecretBytes::create(32));
-            if (provider(user, &slot, reinterpret_cast<uint8_t*>(key.mutable_bytes().data())) == 1) return key;
-            return coffer::error(Code::kAuth, Detail::kNoRecipient, "the key provider does not have this key");
+            coffer_error said{};
+            const coffer_status status =
+                provider(user, &slot, reinterpret_cast<uint8_t*>(key.mutable_bytes().data()), &said);
+            if (status == COFFER_OK) return key;
+            if (status == COFFER_NOT_FOUND) {
+                return coffer::error(Code::kAuth, Detail::kNoRecipient, "the key provider does not have this key");
+            }
+            return capi::callback_error(status, said, coffer::error(Code::kAuth, Detail::kUnwrap, "key provider"));
         });
         return {};
     });
@@ -122,12 +128,17 @@ coffer_status coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri
                 constexpr size_t capacity = 256;
                 COFFER_TRY_ASSIGN(crypto::SecretBytes text, crypto::SecretBytes::create(capacity));
                 const std::string label(token);
-                const int size =
-                    pin(user, label.c_str(), reinterpret_cast<char*>(text.mutable_bytes().data()), capacity);
-                if (size < 0 || static_cast<size_t>(size) > capacity) {
-                    return coffer::error(Code::kAuth, Detail::kUnwrap, "the caller gave none");
+                size_t size = 0;
+                coffer_error said{};
+                auto* buffer = reinterpret_cast<char*>(text.mutable_bytes().data());
+                const coffer_status status = pin(user, label.c_str(), buffer, capacity, &size, &said);
+                const Error refused = coffer::error(Code::kAuth, Detail::kUnwrap, "the caller gave none");
+                if (status != COFFER_OK) return capi::callback_error(status, said, refused);
+                if (size > capacity) {
+                    return coffer::error(Code::kAuth, Detail::kUnwrap, "it has ", size, " bytes, at most ", capacity,
+                                         " are possible");
                 }
-                text.truncate(static_cast<size_t>(size));
+                text.truncate(size);
                 return text;
             };
         }
@@ -145,8 +156,11 @@ coffer_status coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_pr
             const coffer_kms_request request{sizeof request,       uri.c_str(), where.context.data(),
                                              where.context.size(), blob.data(), blob.size()};
             COFFER_TRY_ASSIGN(crypto::SecretBytes key, crypto::SecretBytes::create(32));
-            if (unwrap(user, &request, reinterpret_cast<uint8_t*>(key.mutable_bytes().data())) == 1) return key;
-            return coffer::error(Code::kAuth, Detail::kUnwrap, "KMS '", uri, "': the caller's service refused");
+            coffer_error said{};
+            const coffer_status status =
+                unwrap(user, &request, reinterpret_cast<uint8_t*>(key.mutable_bytes().data()), &said);
+            if (status == COFFER_OK) return key;
+            return capi::callback_error(status, said, coffer::error(Code::kAuth, Detail::kUnwrap, "KMS '", uri, "'"));
         };
         return keyring->keyring.add_kms(uri_prefix, trust::KmsUnwrap(ask));
     });

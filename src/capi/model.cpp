@@ -93,9 +93,12 @@ coffer_status coffer_model_open_reader(coffer_model** model, const coffer_reader
     container::ReaderCallbacks callbacks;
     callbacks.size = [copy]() -> Result<uint64_t> { return copy.size; };
     callbacks.read_at = [copy](uint64_t offset, MutableBytes dst) -> Status {
-        if (copy.read_at(copy.user, offset, dst.data(), dst.size()) == 1) return {};
-        return coffer::error(Code::kIo, Detail::kIo, "the reader failed at offset ", offset, " for ", dst.size(),
-                             " bytes");
+        coffer_error said{};
+        const coffer_status status = copy.read_at(copy.user, offset, dst.data(), dst.size(), &said);
+        if (status == COFFER_OK) return {};
+        return capi::callback_error(status, said,
+                                    coffer::error(Code::kIo, Detail::kIo, "the reader failed at offset ", offset,
+                                                  " for ", dst.size(), " bytes"));
     };
     return open(model, container::Source::reader(std::move(callbacks)), keyring, policy, options, error);
 }

@@ -1,4 +1,4 @@
-// Licences, trust bundles and the memory of earlier runs.
+// Licences, trust bundles and the trust store.
 #include <algorithm>
 #include <cstring>
 
@@ -11,7 +11,7 @@ using namespace coffer;
 using capi::given;
 using capi::guard;
 
-static_assert(COFFER_STATE_MAX == trust::kMaxStateBytes);
+static_assert(COFFER_TRUST_STORE_MAX == trust::kMaxStateBytes);
 
 namespace {
 
@@ -24,29 +24,36 @@ coffer_status set(coffer_policy* policy, coffer_error* error, F&& change) noexce
     });
 }
 
-// The caller's functions as a store. Their answers: 1 done, 2 nothing there or changed meanwhile, else failed.
-Result<std::shared_ptr<const trust::StateStore>> store_of(const coffer_state_store* given_store) {
+// The caller's functions as a store.
+Result<std::shared_ptr<const trust::StateStore>> store_of(const coffer_trust_store* given_store) {
     COFFER_TRY(given(given_store, "store"));
-    COFFER_TRY_ASSIGN(const coffer_state_store copy, capi::read_struct(given_store, coffer_state_store{}));
+    COFFER_TRY_ASSIGN(const coffer_trust_store copy,
+                      capi::read_struct(given_store, coffer_trust_store COFFER_TRUST_STORE_INIT));
     COFFER_TRY(given(reinterpret_cast<const void*>(copy.load), "store->load"));
-    COFFER_TRY(given(reinterpret_cast<const void*>(copy.store), "store->store"));
+    COFFER_TRY(given(reinterpret_cast<const void*>(copy.replace), "store->replace"));
     trust::StateStore store;
     store.load = [copy]() -> Result<std::optional<std::vector<std::byte>>> {
         std::vector<std::byte> bytes(trust::kMaxStateBytes);
         size_t size = 0;
-        const int answer = copy.load(copy.user, bytes.data(), bytes.size(), &size);
-        if (answer == 2) return std::optional<std::vector<std::byte>>();
-        if (answer != 1 || size > bytes.size()) {
-            return coffer::error(Code::kIo, Detail::kIo, "stored state: it could not be loaded");
+        coffer_error said{};
+        const coffer_status status = copy.load(copy.user, bytes.data(), bytes.size(), &size, &said);
+        if (status == COFFER_NOT_FOUND) return std::optional<std::vector<std::byte>>();
+        if (status != COFFER_OK) {
+            return capi::callback_error(status, said, coffer::error(Code::kIo, Detail::kIo, "trust store: load"));
+        }
+        if (size > bytes.size()) {
+            return coffer::error(Code::kIo, Detail::kIo, "trust store: load gave ", size, " bytes, at most ",
+                                 bytes.size(), " are possible");
         }
         bytes.resize(size);
         return std::optional(std::move(bytes));
     };
     store.store = [copy](Bytes expected, Bytes data) -> Result<bool> {
         const void* old = expected.empty() ? nullptr : expected.data();
-        const int answer = copy.store(copy.user, old, expected.size(), data.data(), data.size());
-        if (answer == 1 || answer == 2) return answer == 1;
-        return coffer::error(Code::kIo, Detail::kIo, "stored state: it could not be stored");
+        coffer_error said{};
+        const coffer_status status = copy.replace(copy.user, old, expected.size(), data.data(), data.size(), &said);
+        if (status == COFFER_OK || status == COFFER_CONFLICT) return status == COFFER_OK;
+        return capi::callback_error(status, said, coffer::error(Code::kIo, Detail::kIo, "trust store: replace"));
     };
     return std::make_shared<const trust::StateStore>(std::move(store));
 }
@@ -77,7 +84,14 @@ coffer_status coffer_policy_set_clock(coffer_policy* policy, coffer_clock clock,
                                       coffer_error* error) noexcept {
     return set(policy, error, [&](trust::Policy& p) -> Status {
         p.now = nullptr;
-        if (clock) p.now = [clock, user] { return clock(user); };
+        if (!clock) return {};
+        p.now = [clock, user]() -> Result<int64_t> {
+            int64_t now = 0;
+            coffer_error said{};
+            const coffer_status status = clock(user, &now, &said);
+            if (status == COFFER_OK) return now;
+            return capi::callback_error(status, said, coffer::error(Code::kIo, Detail::kIo, "the caller's clock"));
+        };
         return {};
     });
 }
@@ -117,10 +131,16 @@ coffer_status coffer_policy_set_host_callback(coffer_policy* policy, coffer_host
     return set(policy, error, [&](trust::Policy& p) -> Status {
         p.host_value = nullptr;
         if (!callback) return {};
-        p.host_value = [callback, user](const std::string& kind) -> std::optional<std::string> {
+        p.host_value = [callback, user](const std::string& kind) -> Result<std::optional<std::string>> {
             char value[1024] = {};
-            if (callback(user, kind.c_str(), value, sizeof value) != 1) return std::nullopt;
-            return std::string(value, std::find(value, value + sizeof value, '\0'));
+            coffer_error said{};
+            const coffer_status status = callback(user, kind.c_str(), value, sizeof value, &said);
+            if (status == COFFER_NOT_FOUND) return std::optional<std::string>();
+            if (status != COFFER_OK) {
+                return capi::callback_error(
+                    status, said, coffer::error(Code::kPolicy, Detail::kLicence, "licence: this host's ", kind));
+            }
+            return std::optional<std::string>(std::in_place, value, std::find(value, value + sizeof value, '\0'));
         };
         return {};
     });
@@ -160,8 +180,8 @@ coffer_status coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* 
     });
 }
 
-coffer_status coffer_policy_set_state(coffer_policy* policy, const coffer_state_store* store,
-                                      coffer_error* error) noexcept {
+coffer_status coffer_policy_set_trust_store(coffer_policy* policy, const coffer_trust_store* store,
+                                            coffer_error* error) noexcept {
     return set(policy, error, [&](trust::Policy& p) -> Status {
         if (!store) {
             p.state = nullptr;
@@ -171,8 +191,8 @@ coffer_status coffer_policy_set_state(coffer_policy* policy, const coffer_state_
         return {};
     });
 }
-coffer_status coffer_state_create(const coffer_state_store* store, const coffer_policy* policy,
-                                  coffer_error* error) noexcept {
+coffer_status coffer_trust_store_create(const coffer_trust_store* store, const coffer_policy* policy,
+                                        coffer_error* error) noexcept {
     return guard(error, [&]() -> Status {
         COFFER_TRY_ASSIGN(const auto made, store_of(store));
         return trust::create_state(*made, policy ? policy->policy.bundle.get() : nullptr);

@@ -211,6 +211,16 @@ void fill(coffer_error* error, coffer_status status, const char* text) noexcept 
     error->message[n] = '\0';
 }
 
+Error callback_error(coffer_status status, const coffer_error& said, const Error& otherwise) {
+    const auto code = static_cast<Code>(status);
+    const char* end = std::find(said.message, said.message + sizeof said.message, '\0');
+    std::string why(said.message, end);
+    if (why.empty()) why = std::string("no reason given (") + coffer_status_name(status) + ")";
+    if (!gave_up(code)) return error(otherwise.code(), otherwise.detail(), otherwise.message(), ": ", why);
+    const Detail detail = code == Code::kCancelled ? Detail::kCancelled : Detail::kNone;
+    return error(code, detail, otherwise.message(), ": ", why);
+}
+
 void fill(coffer_error* error, const Error& e) noexcept {
     fill(error, static_cast<coffer_status>(e.code()), e.message().c_str());
     if (error) error->detail = static_cast<coffer_detail>(e.detail());

@@ -62,6 +62,7 @@ Result<std::vector<trust::Licence>> accept_licences(const Header& header, const 
             continue;
         }
         status = trust::check_permits(*licence, policy, now);
+        if (!status.ok() && gave_up(status.error().code())) return std::move(status).error();
         if (status.ok() && !policy.allows(licence->claims.suite)) {
             status =
                 licence_error(Code::kUnsupported, "cipher suite ", licence->claims.suite, " is not in the policy");

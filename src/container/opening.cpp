@@ -19,7 +19,8 @@ Status Opening::run(std::span<const Step> steps) {
 // The policy is complete before anything of the file is looked at, with what it remembers.
 Status Opening::step_1_policy() {
     COFFER_TRY(policy_.check());
-    clock_ = static_cast<uint64_t>(std::max<int64_t>(policy_.current_time(), 0));
+    COFFER_TRY_ASSIGN(const int64_t time, policy_.current_time());
+    clock_ = static_cast<uint64_t>(std::max<int64_t>(time, 0));
     now_ = clock_;
     if (!policy_.state) return {};
     if (policy_.bundle) {

@@ -170,7 +170,7 @@ struct Pkcs11Key::State {
         if (!(token.flags & kLoginRequired) || logged_in()) return {};
         if (refused) return *refused;
         Status done = login_once();
-        if (!done.ok()) refused = done.error();
+        if (!done.ok() && !gave_up(done.error().code())) refused = done.error();
         return done;
     }
     Status login_once() {
@@ -178,6 +178,7 @@ struct Pkcs11Key::State {
         if (token.flags & kProtectedPath) return logged(nullptr, 0);  // typed on the reader itself
         if (!pin) return failed("token '", token.label, "': a PIN is needed and there is nobody to ask for it");
         auto secret = pin(token.label);
+        if (!secret && gave_up(secret.error().code())) return std::move(secret).error();
         if (!secret) return failed("token '", token.label, "': PIN: ", secret.error().message());
         return logged(secret->mutable_bytes().data(), secret->size());
     }

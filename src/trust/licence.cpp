@@ -110,17 +110,18 @@ std::vector<std::byte> head(const LicenceId& id, size_t wrap_count, size_t claim
     return w.take();
 }
 
-std::optional<std::string> value_of_host(const Policy& policy, const std::string& kind) {
+Result<std::optional<std::string>> value_of_host(const Policy& policy, const std::string& kind) {
     for (const auto& [name, value] : policy.host_values) {
-        if (name == kind) return value;
+        if (name == kind) return std::optional(value);
     }
-    return policy.host_value ? policy.host_value(kind) : std::nullopt;
+    if (!policy.host_value) return std::optional<std::string>();
+    return policy.host_value(kind);
 }
 
 Status check_host(const LicenceClaims& claims, const Policy& policy) {
     uint32_t matching = 0;
     for (const HostBinding& host : claims.hosts) {
-        const std::optional<std::string> value = value_of_host(policy, host.kind);
+        COFFER_TRY_ASSIGN(const auto value, value_of_host(policy, host.kind));
         if (!value || canonical_host_value(*value).empty()) continue;
         COFFER_TRY_ASSIGN(const crypto::Hash mac,
                           crypto::hmac_sha256(host.salt, as_bytes(canonical_host_value(*value))));

@@ -134,7 +134,7 @@ uint64_t Policy::min_version_of(const ModelId& id) const {
     return std::max(min_version, bundle ? bundle->min_version(id) : 0);
 }
 
-int64_t Policy::current_time() const {
+Result<int64_t> Policy::current_time() const {
     return now ? now() : os::unix_time();
 }
 

@@ -74,7 +74,7 @@ struct Policy {
     std::vector<LicenceId> revoked_licences;
     std::string product;                                           // empty: any
     std::vector<std::pair<std::string, std::string>> host_values;  // kind, value
-    std::function<std::optional<std::string>(const std::string& kind)> host_value;
+    std::function<Result<std::optional<std::string>>(const std::string& kind)> host_value;
 
     // Where the keys, minimum versions and revocations above come from, if not from the caller; see follow().
     std::shared_ptr<const Bundle> bundle;
@@ -90,7 +90,7 @@ struct Policy {
     // Kinds that may be unwrapped; kClear needs allow_unprotected besides. Vendor kinds: any number from 0x8000.
     std::vector<uint16_t> slot_kinds = {0, 1, 2, 3, 4, 5, 6, 7};
     Caps caps;
-    std::function<int64_t()> now;  // Unix seconds; the system's clock when empty
+    std::function<Result<int64_t>()> now;  // Unix seconds; the system's clock when empty
 
     // Adding a key twice changes nothing: the threshold counts keys, not entries. A key has one role: adding it
     // under another one is refused.
@@ -111,7 +111,7 @@ struct Policy {
     bool allows_slot(uint16_t kind) const;
     bool is_revoked(const crypto::Hash& content_id) const;
     uint64_t min_version_of(const ModelId& id) const;
-    int64_t current_time() const;
+    Result<int64_t> current_time() const;
     uint64_t memory_bytes() const;
 
     // A policy that can never be met, or whose parts contradict each other, is the caller's mistake.

@@ -13,7 +13,7 @@ constexpr int kAttempts = 16;
 
 template <class... Parts>
 Error damaged(const Parts&... parts) {
-    return error(Code::kFormat, Detail::kFormat, "stored state: ", parts...);
+    return error(Code::kFormat, Detail::kFormat, "trust store: ", parts...);
 }
 
 // Against damage, not against anybody: who can write the state can write this too.
@@ -26,7 +26,7 @@ auto order(const State::Seen& s) {
 }
 
 Error missing() {
-    return error(Code::kNotFound, Detail::kIo, "stored state: there is none; it must be made on purpose, once");
+    return error(Code::kNotFound, Detail::kIo, "trust store: there is none; it must be made on purpose, once");
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ Result<State> State::decode(Bytes bytes) {
     const uint32_t zero32 = r.u32();
     if (!r.ok()) return damaged("it is cut");
     if (version != kVersion)
-        return error(Code::kUnsupported, Detail::kUnsupported, "stored state: version ", version);
+        return error(Code::kUnsupported, Detail::kUnsupported, "trust store: version ", version);
     if (n > kMaxStateFiles || bytes.size() != kHead + n * kRecord + crypto::kHashSize || zero16 != 0 || zero32 != 0) {
         return damaged(bytes.size(), " bytes for ", n, " files");
     }
@@ -127,7 +127,7 @@ Status State::see(const Seen& file) {
         return {};
     }
     if (files_.size() == kMaxStateFiles) {
-        return error(Code::kLimit, Detail::kLimit, "stored state: it remembers ", files_.size(), " files, the limit");
+        return error(Code::kLimit, Detail::kLimit, "trust store: it remembers ", files_.size(), " files, the limit");
     }
     files_.insert(
         std::ranges::upper_bound(files_, file, [](const Seen& a, const Seen& b) { return order(a) < order(b); }),
@@ -154,7 +154,7 @@ Result<State> load_state(const StateStore& store) {
 
 Status create_state(const StateStore& store, const Bundle* bundle) {
     COFFER_TRY_ASSIGN(const auto old, store.load());
-    const Error exists = error(Code::kConflict, Detail::kIo, "stored state: there is one already");
+    const Error exists = error(Code::kConflict, Detail::kIo, "trust store: there is one already");
     if (old) return exists;
     State state;
     if (bundle) COFFER_TRY(state.adopt(*bundle));
@@ -175,7 +175,7 @@ Status update_state(const StateStore& store, const std::function<Status(State&)>
         COFFER_TRY_ASSIGN(const bool stored, store.store(*old, bytes));
         if (stored) return {};
     }
-    return error(Code::kConflict, Detail::kIo, "stored state: it changes faster than it can be stored");
+    return error(Code::kConflict, Detail::kIo, "trust store: it changes faster than it can be stored");
 }
 
 }  // namespace coffer::trust

@@ -433,28 +433,36 @@ TEST_CASE("a reader that fails is an I/O error") {
     struct Source {
         const std::vector<char>* bytes;
         size_t left;
+        coffer_status why;
     };
     for (size_t calls = 0; calls < 100; ++calls) {
-        Source source{&file, calls};
+        // What he says is passed on; only that he gave up is more than a failure to read.
+        const coffer_status why = calls % 2 == 0 ? COFFER_FORMAT : COFFER_CANCELLED;
+        Source source{&file, calls, why};
         coffer_reader reader{sizeof reader, file.size(),
-                             [](void* user, uint64_t offset, void* dst, size_t size) {
+                             [](void* user, uint64_t offset, void* dst, size_t size, coffer_error* error) {
                                  auto* s = static_cast<Source*>(user);
-                                 if (s->left == 0) return 0;
+                                 if (s->left == 0) {
+                                     std::strcpy(error->message, "the tape broke");
+                                     return s->why;
+                                 }
                                  --s->left;
                                  std::memcpy(dst, s->bytes->data() + offset, size);
-                                 return 1;
+                                 return COFFER_OK;
                              },
                              &source};
         coffer_open_options options = COFFER_OPEN_OPTIONS_INIT;
         options.threads = 1;
         coffer_model* model = nullptr;
-        const coffer_status status = coffer_model_open_reader(&model, &reader, nullptr, policy, &options, nullptr);
+        coffer_error error;
+        const coffer_status status = coffer_model_open_reader(&model, &reader, nullptr, policy, &options, &error);
         coffer_model_free(&model);
         if (status == COFFER_OK) {
             CHECK(calls > 2);
             break;
         }
-        CHECK(status == COFFER_IO);
+        CHECK(status == (why == COFFER_CANCELLED ? COFFER_CANCELLED : COFFER_IO));
+        CHECK(std::string(error.message).find("the tape broke") != std::string::npos);
     }
     coffer_policy_free(&policy);
 }

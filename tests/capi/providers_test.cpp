@@ -96,6 +96,7 @@ class Sealed {
 // Remembers what it wrapped last.
 struct Service {
     std::string key, context;
+    coffer_status answer = COFFER_POLICY;  // to another context
     int calls = 0;
 
     container::Recipient recipient(const std::string& uri) {
@@ -108,15 +109,18 @@ struct Service {
                    })
             .value();
     }
-    static int unwrap(void* user, const coffer_kms_request* request, uint8_t out[32]) {
+    static coffer_status unwrap(void* user, const coffer_kms_request* request, uint8_t out[32], coffer_error* error) {
         auto* self = static_cast<Service*>(user);
         ++self->calls;
         CHECK(request->struct_size == sizeof *request);
         CHECK(std::string(request->uri) == "acme-kms://eu/k");
         CHECK(std::string(static_cast<const char*>(request->blob), request->blob_size) == "bbb");
-        if (std::string(static_cast<const char*>(request->context), request->context_size) != self->context) return 0;
+        if (std::string(static_cast<const char*>(request->context), request->context_size) != self->context) {
+            std::strcpy(error->message, "no grant\nfor this slot");
+            return self->answer;
+        }
         std::memcpy(out, self->key.data(), 32);
-        return 1;
+        return COFFER_OK;
     }
 };
 
@@ -137,13 +141,75 @@ TEST_CASE("a key service by callback") {
     const Answer denied = file.open(keys);
     CHECK(denied.status == COFFER_AUTH);
     CHECK(denied.detail() == "unwrap");
-    CHECK(denied.says("acme-kms://eu/k"));
+    CHECK(denied.says("KMS 'acme-kms://eu/k': no grant\\x0afor this slot"));
+    service.answer = COFFER_CANCELLED;
+    const Answer cancelled = file.open(keys);
+    CHECK(cancelled.status == COFFER_CANCELLED);
+    CHECK(cancelled.detail() == "cancelled");
+    CHECK(cancelled.says("no grant"));
 
     CHECK_FALSE(keys.add(coffer_keyring_add_kms, "acme-kms://eu/", Service::unwrap, user));  // twice
     CHECK_FALSE(keys.add(coffer_keyring_add_kms, "nothing", Service::unwrap, user));
     CHECK_FALSE(keys.add(coffer_keyring_add_kms, "x:", nullptr, user));
     CHECK_FALSE(keys.add(coffer_keyring_add_kms, nullptr, Service::unwrap, user));
     CHECK_FALSE(call(coffer_keyring_add_kms, nullptr, "x:", Service::unwrap, user));
+}
+
+// Answers like a provider of raw keys that knows the file's.
+struct Provider {
+    coffer_status answer = COFFER_OK;
+    std::string message;
+    std::string key;
+    int calls = 0;
+
+    static coffer_status unwrap(void* user, const coffer_slot* slot, uint8_t out[32], coffer_error* error) {
+        auto* self = static_cast<Provider*>(user);
+        ++self->calls;
+        CHECK(slot->struct_size == sizeof *slot);
+        CHECK(error->message[0] == '\0');
+        if (self->answer == COFFER_OK) std::memcpy(out, self->key.data(), 32);
+        self->message.copy(error->message, sizeof error->message);
+        return self->answer;
+    }
+};
+
+TEST_CASE("a key provider says why it failed, and the others are asked") {
+    Service service;
+    const Sealed file({service.recipient("acme-kms://eu/k")});
+    Provider first, second;
+    second.key = service.key;
+    Keys keys;
+    void *const a = &first, *const b = &second;
+    REQUIRE(keys.add(coffer_keyring_add_provider, Provider::unwrap, a));
+    REQUIRE(keys.add(coffer_keyring_add_provider, Provider::unwrap, b));
+
+    first.answer = COFFER_NOT_FOUND;
+    CHECK(file.open(keys));
+    first.answer = COFFER_IO;
+    first.message = "the network is down";
+    CHECK(file.open(keys));
+    CHECK(second.calls == 2);
+
+    second.answer = COFFER_NOT_FOUND;
+    const Answer failed = file.open(keys);
+    CHECK(failed.status == COFFER_AUTH);
+    CHECK(failed.detail() == "unwrap");
+    CHECK(failed.says("key provider: the network is down"));
+    first.message.clear();
+    CHECK(file.open(keys).says("no reason given (io)"));
+    first.message.assign(504, 'x');  // without a NUL
+    CHECK(file.open(keys).says("xxx"));
+    first.answer = static_cast<coffer_status>(77);
+    CHECK(file.open(keys).status == COFFER_AUTH);
+    first.answer = COFFER_NOT_FOUND;
+    CHECK(file.open(keys).detail() == "no_recipient");
+
+    second.calls = 0;
+    for (const coffer_status ends : {COFFER_CANCELLED, COFFER_DEADLINE, COFFER_OUT_OF_MEMORY}) {
+        first.answer = ends;
+        CHECK(file.open(keys).status == ends);
+    }
+    CHECK(second.calls == 0);
 }
 
 TEST_CASE("a key service by helper, and its time-out") {

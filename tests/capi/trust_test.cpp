@@ -1,4 +1,4 @@
-// Licences, trust bundles and the memory of earlier runs through the C ABI and its C++ face.
+// Licences, trust bundles and the trust store through the C ABI and its C++ face.
 #include <algorithm>
 #include <cstring>
 #include <optional>
@@ -17,34 +17,41 @@ coffer::Keyring device_keys() {
     return ring;
 }
 
-int64_t clock_of(void* user) {
-    return *static_cast<int64_t*>(user);
+coffer_status clock_of(void* user, int64_t* now, coffer_error* error) {
+    *now = *static_cast<int64_t*>(user);
+    if (*now >= 0) return COFFER_OK;
+    std::strcpy(error->message, "no time server answers");
+    return COFFER_UNSUPPORTED;
 }
 
 struct Memory {
     std::optional<File> bytes;
     int fail = 0;  // 1: loading, 2: storing
-    static int load(void* user, void* data, size_t capacity, size_t* size) {
+    static coffer_status load(void* user, void* data, size_t capacity, size_t* size, coffer_error* error) {
         auto& m = *static_cast<Memory*>(user);
-        if (m.fail == 1) return 0;
-        if (!m.bytes) return 2;
+        if (m.fail == 1) {
+            std::strcpy(error->message, "the disk is gone");
+            return COFFER_IO;
+        }
+        if (!m.bytes) return COFFER_NOT_FOUND;
         REQUIRE(capacity >= m.bytes->size());
         std::memcpy(data, m.bytes->data(), m.bytes->size());
         *size = m.bytes->size();
-        return 1;
+        return COFFER_OK;
     }
-    static int store(void* user, const void* expected, size_t expected_size, const void* data, size_t size) {
+    static coffer_status replace(void* user, const void* expected, size_t expected_size, const void* data,
+                                 size_t size, coffer_error*) {
         auto& m = *static_cast<Memory*>(user);
-        if (m.fail == 2) return 0;
+        if (m.fail == 2) return COFFER_DEADLINE;
         if (m.bytes ? m.bytes->size() != expected_size || std::memcmp(expected, m.bytes->data(), expected_size) != 0
                     : expected_size != 0) {
-            return 2;
+            return COFFER_CONFLICT;
         }
         const auto* begin = static_cast<const std::byte*>(data);
         m.bytes.emplace(begin, begin + size);
-        return 1;
+        return COFFER_OK;
     }
-    coffer_state_store get() { return {sizeof(coffer_state_store), load, store, this}; }
+    coffer_trust_store get() { return {sizeof(coffer_trust_store), load, replace, this}; }
 };
 
 std::string open_class(const File& file, const coffer::Keyring& keys, const coffer::Policy& policy) {
@@ -65,18 +72,39 @@ TEST_CASE("a licence through the API: terms, host, what it says") {
     CHECK(open_class(file, keys, policy) == std::string("licence"));  // no host value is known
     policy.host_value("machine-id", "m1");
     CHECK(open_class(file, keys, policy) == std::string("licence"));
-    std::vector<std::string> asked;
-    const coffer_host_value host = [](void* user, const char* kind, char* value, size_t capacity) {
-        static_cast<std::vector<std::string>*>(user)->push_back(kind);
+    struct Host {
+        std::vector<std::string> asked;
+        coffer_status answer = COFFER_OK;
+    } host;
+    const coffer_host_value value_of = [](void* user, const char* kind, char* value, size_t capacity,
+                                          coffer_error* error) {
+        auto& h = *static_cast<Host*>(user);
+        h.asked.push_back(kind);
         CHECK(capacity >= 256);
         std::strcpy(value, "h1\n");
-        return 1;
+        std::strcpy(error->message, "dmi is closed");
+        return h.answer;
     };
-    policy.host_callback(host, &asked);
+    policy.host_callback(value_of, &host);
+    const auto open_error = [&] {
+        return coffer::Model::open(std::span<const std::byte>(file), keys, policy).error();
+    };
+    for (const coffer_status status : {COFFER_NOT_FOUND, COFFER_IO, COFFER_CANCELLED}) {
+        host.answer = status;
+        const coffer::Error error = open_error();
+        const bool ends = status == COFFER_CANCELLED, told = status != COFFER_NOT_FOUND;
+        CHECK(error.status() == (ends ? COFFER_CANCELLED : COFFER_POLICY));
+        CHECK(error.detail() == (ends ? COFFER_DETAIL_CANCELLED : COFFER_DETAIL_LICENCE));
+        CHECK((std::string(error.message()).find("hostname: dmi is closed") != std::string::npos) == told);
+    }
+    host = {};
+    now = -1;
+    CHECK(open_error().status() == COFFER_IO);
+    CHECK(std::string(open_error().message()) == "the caller's clock: no time server answers");
     now = kNow + 1200;
     auto model = coffer::Model::open(std::span<const std::byte>(file), keys, policy);
     if (!model) FAIL(model.error().message());
-    CHECK(asked == std::vector<std::string>{"hostname"});
+    CHECK(host.asked == std::vector<std::string>{"hostname"});
     const auto info = model->licence();
     REQUIRE(info);
     CHECK(std::string(info->holder) == "Acme");
@@ -99,6 +127,7 @@ TEST_CASE("a licence through the API: terms, host, what it says") {
     auto plain = coffer::Model::open(std::span<const std::byte>(test_world::model(7, false)), keys, policy);
     REQUIRE(plain);
     CHECK_FALSE(plain->licence());
+    CHECK(plain->licence().error().status() == COFFER_NOT_FOUND);
     coffer_licence_info old{};
     coffer_error error;
     CHECK(coffer_model_licence(&old, model->get(), &error) == COFFER_INVALID_ARGUMENT);  // no struct_size
@@ -144,7 +173,8 @@ TEST_CASE("a trust bundle through the API: anchor, update, refusals") {
     CHECK(open_class(file, keys, policy) == std::string("rollback"));
     CHECK(open_class(test_world::model(8, false), keys, policy) == std::string("ok"));
 
-    CHECK(coffer_policy_set_threshold(const_cast<coffer_policy*>(policy.get()), 1, nullptr) == COFFER_INVALID_ARGUMENT);
+    CHECK(coffer_policy_set_threshold(const_cast<coffer_policy*>(policy.get()), 1, nullptr) ==
+          COFFER_INVALID_ARGUMENT);
     policy.trust_pem(vendor_pem());  // keys come from one place
     CHECK_FALSE(policy.status());
     coffer::Policy own;
@@ -152,36 +182,41 @@ TEST_CASE("a trust bundle through the API: anchor, update, refusals") {
     CHECK_FALSE(own.status());
 }
 
-TEST_CASE("the memory of earlier runs through the API") {
+TEST_CASE("the trust store through the API") {
     const coffer::Keyring keys = device_keys();
     Memory memory;
-    const coffer_state_store store = memory.get();
+    const coffer_trust_store store = memory.get();
     coffer::Policy policy;
-    policy.bundle(bundle(1)).state(store);
+    policy.bundle(bundle(1)).trust_store(store);
     REQUIRE(policy.status());
-    CHECK(open_class(test_world::model(7, false), keys, policy) == std::string("io"));  // there is none yet
-    REQUIRE(coffer::create_state(store, policy));
-    CHECK_FALSE(coffer::create_state(store, policy));
+    const File seventh = test_world::model(7, false), eighth = test_world::model(8, false);
+    const auto open_error = [&](const File& file) {
+        return coffer::Model::open(std::span<const std::byte>(file), keys, policy).error();
+    };
+    CHECK(open_error(seventh).status() == COFFER_NOT_FOUND);
+    REQUIRE(coffer::create_trust_store(store, policy));
+    CHECK(coffer::create_trust_store(store, policy).error().status() == COFFER_CONFLICT);
     CHECK(open_class(test_world::model(7, false), keys, policy) == std::string("ok"));
     CHECK(open_class(test_world::model(6, false), keys, policy) == std::string("rollback"));
     memory.fail = 1;
-    CHECK(open_class(test_world::model(7, false), keys, policy) == std::string("io"));
+    CHECK(open_error(seventh).status() == COFFER_IO);
+    CHECK(std::string(open_error(seventh).message()) == "trust store: load: the disk is gone");
     memory.fail = 2;
-    CHECK(open_class(test_world::model(8, false), keys, policy) == std::string("io"));
+    CHECK(open_error(eighth).status() == COFFER_DEADLINE);
     memory.fail = 0;
     CHECK(open_class(test_world::model(7, false), keys, policy) == std::string("ok"));
     memory.bytes->at(20) ^= std::byte{1};
     CHECK(open_class(test_world::model(7, false), keys, policy) == std::string("format"));
     coffer_error error;
-    CHECK(coffer_policy_set_state(nullptr, &store, &error) == COFFER_INVALID_ARGUMENT);
-    coffer_state_store bad = store;
+    CHECK(coffer_policy_set_trust_store(nullptr, &store, &error) == COFFER_INVALID_ARGUMENT);
+    coffer_trust_store bad = store;
     bad.load = nullptr;
-    CHECK(coffer_state_create(&bad, nullptr, &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(coffer_trust_store_create(&bad, nullptr, &error) == COFFER_INVALID_ARGUMENT);
     bad = store;
     bad.struct_size = 1;
-    CHECK(coffer_state_create(&bad, nullptr, &error) == COFFER_INVALID_ARGUMENT);
-    CHECK(coffer_state_create(nullptr, nullptr, &error) == COFFER_INVALID_ARGUMENT);
-    policy.state(store);
-    REQUIRE(coffer_policy_set_state(const_cast<coffer_policy*>(policy.get()), nullptr, &error) == COFFER_OK);
+    CHECK(coffer_trust_store_create(&bad, nullptr, &error) == COFFER_INVALID_ARGUMENT);
+    CHECK(coffer_trust_store_create(nullptr, nullptr, &error) == COFFER_INVALID_ARGUMENT);
+    policy.trust_store(store);
+    REQUIRE(coffer_policy_set_trust_store(const_cast<coffer_policy*>(policy.get()), nullptr, &error) == COFFER_OK);
     CHECK(open_class(test_world::model(6, false), keys, policy) == std::string("ok"));
 }

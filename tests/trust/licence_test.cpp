@@ -217,10 +217,10 @@ TEST_CASE("a licence covers models and versions, and permits a time, a product a
     p.host_values = {{"machine-id", "0123\n"}, {"hostname", " \n"}};
     CHECK(contains(why(kNow), "wrong host: 1"));
     std::vector<std::string> asked;
-    p.host_value = [&](const std::string& kind) -> std::optional<std::string> {
+    p.host_value = [&](const std::string& kind) -> Result<std::optional<std::string>> {
         asked.push_back(kind);
-        if (kind == "board-serial") return "S1";
-        return std::nullopt;
+        if (kind == "board-serial") return std::optional<std::string>("S1");
+        return std::optional<std::string>();
     };
     CHECK(why(kNow) == "");
     CHECK(asked == std::vector<std::string>{"board-serial"});  // the others are known

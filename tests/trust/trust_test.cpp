@@ -49,7 +49,7 @@ TEST_CASE("the default policy opens nothing") {
     REQUIRE(policy.integrity == Integrity::kFull);
     REQUIRE(policy.caps.scrypt_log_n == 17);
     REQUIRE(policy.memory_bytes() > 0);
-    REQUIRE(policy.current_time() > 1'600'000'000);
+    REQUIRE(*policy.current_time() > 1'600'000'000);
 }
 
 TEST_CASE("a policy counts signers once and needs as many as its threshold") {
@@ -113,7 +113,7 @@ TEST_CASE("policy look-ups") {
     REQUIRE(policy.is_revoked(crypto::Hash{std::byte{9}}));
     REQUIRE_FALSE(policy.is_revoked(crypto::Hash{}));
     policy.now = [] { return int64_t{42}; };
-    REQUIRE(policy.current_time() == 42);
+    REQUIRE(*policy.current_time() == 42);
     policy.caps.max_memory = 12345;
     REQUIRE(policy.memory_bytes() == 12345);
     REQUIRE_FALSE(policy.expect_model("").ok());

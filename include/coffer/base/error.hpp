@@ -35,6 +35,11 @@ enum class Code : int {
     kConflict = 14,  // somebody else changed it meanwhile, or made it before
 };
 
+// Somebody gave up, which says nothing of what he was asked for: other ways are not tried either.
+constexpr bool gave_up(Code code) {
+    return code == Code::kCancelled || code == Code::kDeadline || code == Code::kOutOfMemory;
+}
+
 // Finer classes: docs/format.md "Errors". The testkit checks these; the numbers equal coffer_detail in coffer.h.
 enum class Detail : int {
     kNone = 0,
