@@ -4,10 +4,12 @@ arch LIST     LIST has one line per object: "<instruction set or -> <path>". No 
               an object built for one instruction set and by any object built with other flags: the linker
               keeps one of them, and the wrong one crashes on an older CPU.
 exports LIB FILE   What LIB exports must be exactly the lines of FILE.
+face HEADER FILE   HEADER, the C++ face, calls every function of FILE but those that need no face.
 size LIB BYTES     A stripped copy of LIB may be BYTES large.
 """
 import collections
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -51,6 +53,31 @@ def check_exports(library, expected_file):
     return exported == expected and exported
 
 
+# Called from C++ as they are: they take and give plain values.
+FACELESS = {"coffer_version", "coffer_arch", "coffer_status_name", "coffer_detail_name"}
+
+
+def uncalled(text, functions):
+    return {f for f in functions if not re.search(rf"\b{f}\b", text)}
+
+
+def check_face(header, expected_file):
+    with open(expected_file, encoding="utf-8") as f:
+        functions = set(f.read().split())
+    with open(header, encoding="utf-8") as f:
+        text = re.sub(r"//.*", "", f.read())
+    missing = uncalled(text, functions)
+    for function in sorted(missing - FACELESS):
+        print(f"{header} does not call {function}")
+    for function in sorted(FACELESS - missing):
+        print(f"{function} is called, or is no function: FACELESS must not name it")
+    # A function that is gone from the face would be noticed.
+    probe = next(iter(functions - missing))
+    notices = probe in uncalled(text.replace(probe, ""), functions)
+    print(f"{len(functions)} functions, {len(missing)} without a face")
+    return missing == FACELESS and notices
+
+
 def check_size(library, limit):
     with tempfile.TemporaryDirectory() as folder:
         stripped = os.path.join(folder, "library")
@@ -61,7 +88,7 @@ def check_size(library, limit):
 
 
 def main():
-    checks = {"arch": check_arch, "exports": check_exports, "size": check_size}
+    checks = {"arch": check_arch, "exports": check_exports, "face": check_face, "size": check_size}
     return 0 if checks[sys.argv[1]](*sys.argv[2:]) else 1
 
 

@@ -23,7 +23,8 @@
 #include "coffer/coffer.h"
 
 namespace coffer {
-inline namespace api {
+// Objects compiled against different versions of this header keep apart what it defines inline.
+inline namespace v0_1 {
 
 // What went wrong: status() groups, detail() is the class, message() is one line.
 class Error {
@@ -102,6 +103,7 @@ consteval coffer_dtype dtype_of() {
     if constexpr (std::is_same_v<U, float>) return COFFER_FLOAT32;
     if constexpr (std::is_same_v<U, double>) return COFFER_FLOAT64;
     if constexpr (std::is_same_v<U, bool>) return COFFER_BOOL;
+    if constexpr (std::is_same_v<U, coffer_string>) return COFFER_STRING;
     if constexpr (std::is_integral_v<U> && std::is_signed_v<U>) {
         return sizeof(U) == 1 ? COFFER_INT8 : sizeof(U) == 2 ? COFFER_INT16 : sizeof(U) == 4 ? COFFER_INT32 : COFFER_INT64;
     }
@@ -143,6 +145,12 @@ class Value {
     explicit Value(const coffer_value& value) : value_(value) {}
 
     const coffer_value& get() const { return value_; }
+    coffer_kind kind() const { return value_.kind; }
+    // Of a sequence or optional.
+    std::span<const Value> items() const {
+        static_assert(sizeof(Value) == sizeof(coffer_value) && std::is_standard_layout_v<Value>);
+        return {reinterpret_cast<const Value*>(value_.items), value_.item_count};
+    }
     std::span<const int64_t> dims() const { return {value_.dims, static_cast<size_t>(value_.rank < 0 ? 0 : value_.rank)}; }
     coffer_dtype dtype() const { return value_.dtype; }
     // The elements as T; empty when the type is another one.
@@ -222,6 +230,7 @@ class Policy {
     Policy& min_version(uint64_t version) { return set(coffer_policy_set_min_version, version); }
     Policy& integrity(coffer_integrity integrity) { return set(coffer_policy_set_integrity, integrity); }
     Policy& max_memory(uint64_t bytes) { return set(coffer_policy_set_max_memory, bytes); }
+    Policy& max_scrypt_log_n(uint32_t log_n) { return set(coffer_policy_set_max_scrypt_log_n, log_n); }
     Policy& allow_unprotected(bool allow = true) { return set(coffer_policy_allow_unprotected, int{allow}); }
     Policy& allow_unsigned(bool allow = true) { return set(coffer_policy_allow_unsigned, int{allow}); }
     Policy& debug_names(bool show = true) { return set(coffer_policy_set_debug_names, int{show}); }
@@ -251,6 +260,14 @@ class Policy {
         Error error;
         if (coffer_policy_bundle(&data, &size, nullptr, handle_.get(), error.get()) != COFFER_OK) return error;
         return std::span(static_cast<const std::byte*>(data), size);
+    }
+    Result<uint64_t> bundle_number() const {
+        const void* data = nullptr;
+        size_t size = 0;
+        uint64_t number = 0;
+        Error error;
+        if (coffer_policy_bundle(&data, &size, &number, handle_.get(), error.get()) != COFFER_OK) return error;
+        return number;
     }
     const Status& status() const { return status_; }
     const coffer_policy* get() const { return handle_.get(); }
@@ -311,6 +328,18 @@ class Runner {
         Error error;
         if (coffer_runner_output(&value, handle_.get(), index, error.get()) != COFFER_OK) return error;
         return Value(value);
+    }
+    // Times per node since the runner was made; the strings are the model's. Empty without RunnerOptions::profile.
+    Result<std::vector<coffer_profile_entry>> profile() {
+        std::vector<coffer_profile_entry> entries;
+        for (;;) {
+            coffer_profile_entry entry = COFFER_PROFILE_ENTRY_INIT;
+            Error error;
+            const auto status = coffer_runner_profile(&entry, handle_.get(), entries.size(), error.get());
+            if (status == COFFER_NOT_FOUND) return entries;
+            if (status != COFFER_OK) return error;
+            entries.push_back(entry);
+        }
     }
     Status reset() { return detail::call(coffer_runner_reset, handle_.get()); }
     void cancel() { coffer_runner_cancel(handle_.get()); }
@@ -388,5 +417,5 @@ class Model {
     detail::Handle<coffer_model, coffer_model_free> handle_;
 };
 
-}  // namespace api
+}  // namespace v0_1
 }  // namespace coffer
