@@ -1,5 +1,6 @@
-# What an installed Coffer is: the library, its public headers, the kernel headers, a CMake package, a
-# pkg-config file, and with COFFER_DEVELOPER_MODE model-pack and its man page. All of it may be moved together.
+# What an installed Coffer is: the library, its public headers, the kernel headers, a CMake package, a pkg-config
+# file, the documents of its users, and with COFFER_DEVELOPER_MODE model-pack and its man page. All of it may be moved
+# together.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
@@ -14,8 +15,9 @@ target_include_directories(coffer_kernel_headers INTERFACE
 
 install(TARGETS coffer coffer_kernel_headers EXPORT coffer-targets)
 install(FILES include/coffer/coffer.h include/coffer/coffer.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer)
-install(DIRECTORY include/coffer/base include/coffer/kernels DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer
-  FILES_MATCHING PATTERN "*.hpp")
+install(DIRECTORY include/coffer/kernels DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer
+  FILES_MATCHING PATTERN "*.hpp" PATTERN dispatch.hpp EXCLUDE)
+install(FILES include/coffer/base/dtype.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/coffer/base)
 
 get_target_property(COFFER_TYPE coffer TYPE)
 set(_package ${CMAKE_INSTALL_LIBDIR}/cmake/coffer)
@@ -29,10 +31,15 @@ install(FILES ${PROJECT_BINARY_DIR}/coffer-config.cmake ${PROJECT_BINARY_DIR}/co
 
 # pkg-config: ${pcfiledir} makes it relocatable, so the way up from it is needed.
 file(RELATIVE_PATH COFFER_PC_PREFIX /p/${CMAKE_INSTALL_LIBDIR}/pkgconfig /p)
+if(COFFER_TYPE STREQUAL STATIC_LIBRARY)
+  set(COFFER_PC_DEFINES " -DCOFFER_STATIC")
+endif()
 configure_file(cmake/coffer.pc.in ${PROJECT_BINARY_DIR}/coffer.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/coffer.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-install(FILES LICENSE NOTICE README.md CHANGELOG.md docs/format.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES LICENSE NOTICE README.md CHANGELOG.md SECURITY.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md" PATTERN "*.svg"
+  PATTERN adding-an-op.md EXCLUDE PATTERN man EXCLUDE)
 if(TARGET model-pack)
   install(TARGETS model-pack)
   file(GLOB _manual CONFIGURE_DEPENDS docs/*.1 docs/man/*.1)

@@ -10,6 +10,27 @@ trap 'rm -rf "$work"' EXIT
 cmake --install "$build" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/moved"
 
+# What a user gets: these headers, which include nothing else of ours, and the documents.
+include=$work/moved/include
+(cd "$include" && find . -type f | sed 's,^\./,,' | sort) >"$work/headers"
+grep -v '^coffer/kernels/' "$work/headers" | tr '\n' ' ' >"$work/others"
+if [ "$(cat "$work/others")" != "coffer/base/dtype.hpp coffer/coffer.h coffer/coffer.hpp " ]; then
+    echo "installed headers beside the kernels: $(cat "$work/others")"
+    exit 1
+fi
+grep -rhoE '#include "[^"]+"' "$include" | sed 's/#include "\(.*\)"/\1/' | sort -u >"$work/included"
+if grep -vxF -f "$work/headers" "$work/included"; then
+    echo "is included by an installed header, and is not installed"
+    exit 1
+fi
+for language in "c -std=c99" "c++ -std=c++11"; do
+    # shellcheck disable=SC2086 # a language and its standard
+    cc -x $language -Wall -Wextra -pedantic -Werror -fsyntax-only "$include/coffer/coffer.h"
+done
+for document in README.md CHANGELOG.md docs/embedding.md docs/format.md; do
+    test -s "$work/moved/share/doc/coffer/$document"
+done
+
 cmake -S "$source/examples/consumer" -B "$work/consumer" -DCMAKE_BUILD_TYPE=Release \
     -DCMAKE_PREFIX_PATH="$work/moved" >/dev/null
 cmake --build "$work/consumer" >/dev/null
@@ -21,6 +42,8 @@ grep -q '(auth)$' "$work/out"
 
 pc=$(find "$work/moved" -name coffer.pc)
 export PKG_CONFIG_PATH="${pc%/*}"
+test "$(pkg-config --modversion coffer)" = "$("$work/consumer/consumer" | sed -n 's/^coffer \([0-9.]*\) on .*/\1/p')"
+objdump -p "$(pkg-config --variable=libdir coffer)/libcoffer.so" | grep -q 'SONAME *libcoffer\.so\.0$'
 # shellcheck disable=SC2046 # flags are words
 cc -std=c11 -Wall -Werror -o "$work/c_api" "$source/examples/c_api/c_api.c" $(pkg-config --cflags --libs coffer)
 LD_LIBRARY_PATH=$(pkg-config --variable=libdir coffer) "$work/c_api" /dev/null /dev/null /dev/null 2>"$work/err" && exit 1
