@@ -6,22 +6,27 @@
  *     out-parameters are left alone (handles become NULL).
  *   - The last parameter is an optional caller-owned coffer_error that receives the details.
  *   - Handles are opaque. coffer_<noun>_free(&handle) frees and sets the handle to NULL; NULL is fine.
- *   - Option structs begin with struct_size; initialise them with the COFFER_..._INIT macros. NULL options
- *     mean the defaults. New fields are only ever appended; a library refuses fields it does not know that are
- *     not zero.
- *   - Enums may get more values (they are 32 bits wide); treat an unknown status as a failure.
+ *   - Structs that may grow begin with struct_size, those the library fills in too; initialise them with the
+ *     COFFER_..._INIT macros. NULL options mean the defaults. Fields are only ever appended: a library takes an older
+ *     caller's struct, and refuses a newer one's when a field it does not know is not zero.
+ *   - Enums may get more values (they are 32 bits wide); treat an unknown status as a failure. Flags that are not
+ *     known are refused.
  *   - Callbacks answer with a coffer_status too, COFFER_OK when they did what they are for. One that fails may write
- * a line into error->message, which is never NULL: the caller of the library reads it within the error he gets.
+ *     a line into error->message, which is never NULL: the caller of the library reads it within the error he gets.
  *     COFFER_CANCELLED, COFFER_DEADLINE and COFFER_OUT_OF_MEMORY end the call with that status; what other failures
- *     lead to is said at each. Callbacks must not throw, nor change the object that calls them. `user` is theirs: it
- *     must be usable as long as that object may call, and by the threads that do.
- *   - Strings are UTF-8. Strings and pointers returned belong to the handle they came from.
- *   - A keyring and a policy are used by one thread at a time and are copied by coffer_model_open_*.
- *     A model is immutable and may be shared by threads. A runner belongs to one thread at a time, except
+ *     lead to is said at each. Callbacks must not throw, nor change or free the object that calls them. `user` is
+ *     theirs: it must be usable as long as that object may call, and by the threads that do.
+ *   - Strings are UTF-8. Strings and pointers returned belong to the handle they came from, and live as long. What is
+ *     passed in is copied unless the function says that it is borrowed.
+ *   - Any thread may use any handle. A keyring and a policy are changed by one thread at a time, and not while models
+ *     are opened with them; opening, by several threads at once, only reads them, and a model needs neither later. A
+ *     model is immutable and may be shared by threads. A runner belongs to one thread at a time, except
  *     coffer_runner_cancel, which any thread may call.
  *   - The library never prints, aborts, exits, installs signal handlers or reads the environment, except for
  *     COFFER_FORCE_ARCH (the instruction set, for tests).
  *   - Nothing is trusted by default: without a signer in the policy, or an explicit permission, no file opens.
+ *   - Every function may return COFFER_INVALID_ARGUMENT, COFFER_OUT_OF_MEMORY and COFFER_INTERNAL; other statuses are
+ *     said where they say something. All of this is of version 0.1; what comes later will say so.
  */
 #ifndef COFFER_COFFER_H
 #define COFFER_COFFER_H
@@ -61,7 +66,7 @@ extern "C" {
 #define COFFER_VERSION_MINOR 1
 #define COFFER_VERSION_PATCH 0
 
-/* "0.1.0" of the library that was loaded. Since 0.1. */
+/* "0.1.0" of the library that was loaded. */
 COFFER_API const char* COFFER_CALL coffer_version(void) COFFER_NOEXCEPT;
 
 /* ---- errors -------------------------------------------------------------------------------------------- */
@@ -70,22 +75,22 @@ typedef enum coffer_status {
     COFFER_OK = 0,
     COFFER_INVALID_ARGUMENT = 1, /* wrong shape, type or number, NULL where it is not allowed */
     COFFER_BUFFER_TOO_SMALL = 2, /* the output's type and shape can be read with coffer_runner_output */
-    COFFER_IO = 3,               /* a file could not be read */
+    COFFER_IO = 3,               /* a file, reader, store or module failed */
     COFFER_FORMAT = 4,           /* damaged or not a coffer file */
     COFFER_AUTH = 5,             /* no key, wrong key, bad or untrusted signature */
     COFFER_POLICY = 6,           /* expired, rollback, wrong model, revoked, unprotected, licence */
     COFFER_UNSUPPORTED = 7,      /* an op or feature this build does not have */
-    COFFER_LIMIT = 8,            /* a cap of the policy */
+    COFFER_LIMIT = 8,            /* a cap of the policy, or of the system on locked memory */
     COFFER_OUT_OF_MEMORY = 9,
-    COFFER_CANCELLED = 10, /* by coffer_runner_cancel; the runner's state is as before the run */
+    COFFER_CANCELLED = 10, /* by coffer_runner_cancel or a callback; the runner's state is as before the run */
     COFFER_INTERNAL = 11,  /* a bug of ours */
-    COFFER_NOT_FOUND = 12, /* a file that is missing; a name or an index that nothing has */
+    COFFER_NOT_FOUND = 12, /* a file that is missing; a name that nothing has */
     COFFER_DEADLINE = 13,  /* it passed; the runner's state is as before the run */
     COFFER_CONFLICT = 14,  /* somebody else changed it meanwhile, or it is there already */
     COFFER_STATUS_MAX_ENUM = 0x7fffffff
 } coffer_status;
 
-/* "ok", "invalid_argument", ... Never NULL. Since 0.1. */
+/* "ok", "invalid_argument", ... Never NULL. */
 COFFER_API const char* COFFER_CALL coffer_status_name(coffer_status status) COFFER_NOEXCEPT;
 
 /* Classes of failures: docs/format.md 5.14. A status says what a program may do about it, a class what was wrong. */
@@ -115,7 +120,7 @@ typedef enum coffer_detail {
     COFFER_DETAIL_MAX_ENUM = 0x7fffffff
 } coffer_detail;
 
-/* "none", "io", ... as docs/format.md has them; "unknown". Never NULL. Since 0.1. */
+/* "none", "io", ... as docs/format.md has them; "unknown". Never NULL. */
 COFFER_API const char* COFFER_CALL coffer_detail_name(coffer_detail detail) COFFER_NOEXCEPT;
 
 /* Its layout is final. */
@@ -217,6 +222,7 @@ typedef struct coffer_value_info {
 
 /* ---- keys ---------------------------------------------------------------------------------------------- */
 
+/* What this device can decrypt. */
 typedef struct coffer_keyring coffer_keyring;
 
 COFFER_API coffer_status COFFER_CALL coffer_keyring_new(coffer_keyring** keyring,
@@ -224,8 +230,8 @@ COFFER_API coffer_status COFFER_CALL coffer_keyring_new(coffer_keyring** keyring
 COFFER_API void COFFER_CALL coffer_keyring_free(coffer_keyring** keyring) COFFER_NOEXCEPT;
 
 /* A key file: age identities (AGE-SECRET-KEY-1..., as age-keygen writes them), a P-256 key as PKCS#8 PEM, or 32 raw
- * bytes. Refused when it is a symbolic
- * link, not a regular file, not owned by this user or root, or readable by others. */
+ * bytes. COFFER_AUTH when it is a symbolic link, not a regular file, not owned by this user or root, readable by
+ * others, or holds no key; COFFER_NOT_FOUND, COFFER_IO. */
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_file(coffer_keyring* keyring, const char* path,
                                                              coffer_error* error) COFFER_NOEXCEPT;
 /* The text of such a file. The caller's copy is his to wipe. */
@@ -256,7 +262,7 @@ typedef struct coffer_slot {
 /* Unwraps the 32-byte key in `slot` (the file's, or the product key of a licence) into `key`. COFFER_NOT_FOUND: not
  * mine, others are asked. Any other failure is remembered, the other slots are tried, and when none opens the file
  * the open fails with COFFER_AUTH, class unwrap, and the provider's message. May block. Called by the thread that
- * opens, at most once a slot and eight times an open. */
+ * opens; each provider once a slot at most, and all of them, tokens and key services together eight times an open. */
 typedef coffer_status(COFFER_CALL* coffer_key_provider)(void* user, const coffer_slot* slot, uint8_t key[32],
                                                         coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_provider(coffer_keyring* keyring,
@@ -264,8 +270,7 @@ COFFER_API coffer_status COFFER_CALL coffer_keyring_add_provider(coffer_keyring*
                                                                  coffer_error* error) COFFER_NOEXCEPT;
 
 /* A grant (`model-pack grant`): a recipient of one file, kept outside it; a key of the ring must open it. Grants for
- * other files are ignored, so a keyring may hold many. The bytes are copied; COFFER_FORMAT when they are no grant.
- * Since 0.1. */
+ * other files are ignored, so a keyring may hold many. The bytes are copied; COFFER_FORMAT when they are no grant. */
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_grant(coffer_keyring* keyring, const void* grant, size_t size,
                                                               coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_grant_file(coffer_keyring* keyring, const char* path,
@@ -274,7 +279,7 @@ COFFER_API coffer_status COFFER_CALL coffer_keyring_add_grant_file(coffer_keyrin
 /* A licence (`model-pack licence issue`): product keys wrapped for a key of this ring, for models that demand a
  * licence (pack --require-licence). The bytes are copied; only their form is checked here (COFFER_FORMAT), the
  * licensor's signature and the terms when a model is opened. Several may be added: the first that permits the model
- * is used. Since 0.1. */
+ * is used. */
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_licence(coffer_keyring* keyring, const void* licence,
                                                                 size_t size, coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_licence_file(coffer_keyring* keyring, const char* path,
@@ -286,9 +291,9 @@ COFFER_API coffer_status COFFER_CALL coffer_keyring_add_licence_file(coffer_keyr
  * manufacturer, model and id narrow it further, and pin-source=file:PATH or fd:N says where the PIN is. The call
  * loads the module and reads the public key. The PIN is needed when a slot for this key is met: from pin-source, or
  * else from `pin`, which writes at most `capacity` bytes and their number. NULL: nobody can be asked. A PIN that was
- * refused, or that nobody gave (a failure of `pin`: COFFER_AUTH, class unwrap), is not asked for again. The calls
- * come from the thread that opens. COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or
- * not a P-256 key. Since 0.1. */
+ * refused, or that nobody gave (`pin` failed: COFFER_AUTH, class unwrap), is not asked for again. The calls come from
+ * the thread that opens. COFFER_IO: the module could not be loaded. COFFER_AUTH: no such token or key, or not a P-256
+ * key. */
 typedef coffer_status(COFFER_CALL* coffer_pin_source)(void* user, const char* token, char* pin, size_t capacity,
                                                       size_t* size, coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_pkcs11(coffer_keyring* keyring, const char* uri,
@@ -306,19 +311,18 @@ typedef struct coffer_kms_request {
     size_t blob_size;
 } coffer_kms_request;
 
-/* Unwraps the 32-byte file key into `key`. A failure is COFFER_AUTH, class unwrap, as with key providers. May block.
- */
+/* Unwraps the 32-byte file key into `key`. A failure is COFFER_AUTH, class unwrap, as with key providers.
+ * May block. */
 typedef coffer_status(COFFER_CALL* coffer_kms_unwrap)(void* user, const coffer_kms_request* request, uint8_t key[32],
                                                       coffer_error* error);
 /* Asks `unwrap` about slots whose URI lies below `uri_prefix` ("acme-kms://eu/"), and about no others; of several
- * prefixes the longest counts. Together with providers and tokens at most eight calls are made in an open.
- * COFFER_INVALID_ARGUMENT: not a prefix, or given twice. Since 0.1. */
+ * prefixes the longest counts. COFFER_INVALID_ARGUMENT: not a prefix, or given twice. */
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_kms(coffer_keyring* keyring, const char* uri_prefix,
                                                             coffer_kms_unwrap unwrap, void* user,
                                                             coffer_error* error) COFFER_NOEXCEPT;
 /* The same through a program: argv[0] is its absolute path, the arguments are given to it as they are, then "unwrap".
  * No shell, no environment. docs/keys.md describes what it reads and writes. It is killed after `timeout_ms`
- * milliseconds; 0: 30 seconds. The strings are copied. Since 0.1. */
+ * milliseconds; 0: 30 seconds. The strings are copied. */
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_kms_helper(coffer_keyring* keyring, const char* uri_prefix,
                                                                    const char* const* argv, size_t argc,
                                                                    uint32_t timeout_ms,
@@ -326,6 +330,7 @@ COFFER_API coffer_status COFFER_CALL coffer_keyring_add_kms_helper(coffer_keyrin
 
 /* ---- policy -------------------------------------------------------------------------------------------- */
 
+/* What this device may run. */
 typedef struct coffer_policy coffer_policy;
 
 COFFER_API coffer_status COFFER_CALL coffer_policy_new(coffer_policy** policy, coffer_error* error) COFFER_NOEXCEPT;
@@ -338,7 +343,7 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_add_signer_file(coffer_policy
                                                                    coffer_error* error) COFFER_NOEXCEPT;
 /* Trusts a distributor: who may say which recipients a file has, for files that ask for that (pack --sign-slots). One
  * distributor's signature is enough. A key has one role: one that is trusted as a signer is refused here and the
- * other way round (COFFER_INVALID_ARGUMENT). Since 0.1. */
+ * other way round (COFFER_INVALID_ARGUMENT). */
 COFFER_API coffer_status COFFER_CALL coffer_policy_add_distributor_pem(coffer_policy* policy, const char* pem,
                                                                        size_t size,
                                                                        coffer_error* error) COFFER_NOEXCEPT;
@@ -379,7 +384,7 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_set_debug_names(coffer_policy
                                                                    coffer_error* error) COFFER_NOEXCEPT;
 
 /* The clock that decides on expiry, in seconds since 1970. Default: the system's. NULL puts that back. When it fails
- * nothing opens: COFFER_IO. Must be thread-safe when models are opened by several threads. Since 0.1. */
+ * nothing opens: COFFER_IO. Must be thread-safe when models are opened by several threads. */
 typedef coffer_status(COFFER_CALL* coffer_clock)(void* user, int64_t* now, coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_clock(coffer_policy* policy, coffer_clock clock, void* user,
                                                              coffer_error* error) COFFER_NOEXCEPT;
@@ -387,23 +392,22 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_set_clock(coffer_policy* poli
 /* ---- licences: docs/licences.md ------------------------------------------------------------------------ */
 
 /* Trusts a licensor: whose licences count, an Ed25519 public key as SPKI PEM. A key has one role: one that is trusted
- * as a signer or distributor is refused (COFFER_INVALID_ARGUMENT). Since 0.1. */
+ * as a signer or distributor is refused (COFFER_INVALID_ARGUMENT). */
 COFFER_API coffer_status COFFER_CALL coffer_policy_add_licensor_pem(coffer_policy* policy, const char* pem,
                                                                     size_t size, coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status COFFER_CALL coffer_policy_add_licensor_file(coffer_policy* policy, const char* path,
                                                                      coffer_error* error) COFFER_NOEXCEPT;
-/* Only licences for this product count. Default, and with "": any. Since 0.1. */
+/* Only licences for this product count. Default, and with "": any. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_product(coffer_policy* policy, const char* product,
                                                                coffer_error* error) COFFER_NOEXCEPT;
 /* A value of this host ("machine-id", "0123...") for licences that are bound to one. The library looks none up
- * itself. Since 0.1. */
+ * itself. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_add_host_value(coffer_policy* policy, const char* kind,
                                                                   const char* value,
                                                                   coffer_error* error) COFFER_NOEXCEPT;
 /* Asked for kinds that were not added: writes the value into `value` (NUL-terminated, `capacity` bytes with the NUL).
  * COFFER_NOT_FOUND: this host has none. Any other failure makes the licence that asks count for nothing:
- * COFFER_POLICY, class licence. Called while a model is opened, by the thread that opens it. NULL takes it away.
- * Since 0.1. */
+ * COFFER_POLICY, class licence. Called while a model is opened, by the thread that opens it. NULL takes it away. */
 typedef coffer_status(COFFER_CALL* coffer_host_value)(void* user, const char* kind, char* value, size_t capacity,
                                                       coffer_error* error);
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_host_callback(coffer_policy* policy,
@@ -415,17 +419,17 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_set_host_callback(coffer_poli
 /* Takes signers, distributors, licensors, their thresholds, minimum versions and revocations from a trust bundle
  * (`model-pack trust`), the anchor: that it is the right one is the caller's word, so it belongs into the application
  * or beside it. Refused (COFFER_INVALID_ARGUMENT) when the policy has keys of the caller's already; none can be added
- * afterwards. COFFER_AUTH when its own roots did not sign it. The bytes are copied. Since 0.1. */
+ * afterwards. COFFER_AUTH when its own roots did not sign it. The bytes are copied. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_bundle(coffer_policy* policy, const void* bundle, size_t size,
                                                               coffer_error* error) COFFER_NOEXCEPT;
 /* Moves on from the bundle that is set. `update` is the next bundle, or several one after the other; it may come from
  * anywhere. Those up to the present one are passed over. COFFER_POLICY when one is missing in between or all are
- * older, COFFER_AUTH when the roots of the present and of the new one did not sign; then nothing changes. Since 0.1.
+ * older, COFFER_AUTH when the roots of the present and of the new one did not sign; then nothing changes.
  */
 COFFER_API coffer_status COFFER_CALL coffer_policy_update_bundle(coffer_policy* policy, const void* update,
                                                                  size_t size, coffer_error* error) COFFER_NOEXCEPT;
 /* The bundle in force, to be kept for the next start; the policy's until it changes. COFFER_NOT_FOUND when
- * there is none. `number` may be NULL. Since 0.1. */
+ * there is none. `number` may be NULL. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_bundle(const void** bundle, size_t* size, uint64_t* number,
                                                           const coffer_policy* policy,
                                                           coffer_error* error) COFFER_NOEXCEPT;
@@ -452,12 +456,12 @@ typedef struct coffer_trust_store {
 
 /* The struct is copied; its functions are called by any thread that opens a model with the policy. A model that opens
  * but cannot be remembered is refused (COFFER_IO); so is everything while the store is empty (COFFER_NOT_FOUND; see
- * coffer_trust_store_create) or damaged (COFFER_FORMAT). NULL: nothing is remembered. Since 0.1. */
+ * coffer_trust_store_create) or damaged (COFFER_FORMAT). NULL: nothing is remembered. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_trust_store(coffer_policy* policy,
                                                                    const coffer_trust_store* store,
                                                                    coffer_error* error) COFFER_NOEXCEPT;
 /* Stores the first state: when the application is installed, never later. COFFER_CONFLICT when there is one. `policy`
- * may be NULL; if it follows a bundle, the state starts with that. Since 0.1. */
+ * may be NULL; if it follows a bundle, the state starts with that. */
 COFFER_API coffer_status COFFER_CALL coffer_trust_store_create(const coffer_trust_store* store,
                                                                const coffer_policy* policy,
                                                                coffer_error* error) COFFER_NOEXCEPT;
@@ -569,7 +573,7 @@ typedef struct coffer_licence_info {
 #define COFFER_LICENCE_INFO_INIT \
     { sizeof(coffer_licence_info), {0}, NULL, NULL, 0, 0, 0, 0, 0, NULL, 0 }
 
-/* COFFER_NOT_FOUND when the model demands no licence. Since 0.1. */
+/* COFFER_NOT_FOUND when the model demands no licence. */
 COFFER_API coffer_status COFFER_CALL coffer_model_licence(coffer_licence_info* info, const coffer_model* model,
                                                           coffer_error* error) COFFER_NOEXCEPT;
 
@@ -591,6 +595,7 @@ typedef struct coffer_runner_options {
 #define COFFER_RUNNER_OPTIONS_INIT \
     { sizeof(coffer_runner_options), 0, 0, NULL, NULL, NULL }
 
+/* A runner with an arena, plans and state of its own; it keeps what it needs of the model. */
 COFFER_API coffer_status COFFER_CALL coffer_runner_new(coffer_runner** runner, const coffer_model* model,
                                                        const coffer_runner_options* options,
                                                        coffer_error* error) COFFER_NOEXCEPT;
@@ -614,7 +619,8 @@ typedef struct coffer_run_options {
  * the call; nothing is copied when it is dense. Every input must be given. An output that is not given, or
  * given with data == NULL, is kept by the runner: see coffer_runner_output. A given output must have the type
  * and the shape that come out; else COFFER_BUFFER_TOO_SMALL, and coffer_runner_output tells the shape.
- * With shapes seen before (up to eight are remembered) nothing is allocated.
+ * With shapes seen before (up to eight are remembered) nothing is allocated. COFFER_NOT_FOUND: no input or output
+ * of that name. COFFER_CANCELLED, COFFER_DEADLINE: a later run is good again. COFFER_LIMIT: the policy's memory.
  */
 COFFER_API coffer_status COFFER_CALL coffer_runner_run(coffer_runner* runner, const coffer_binding* inputs,
                                                        size_t input_count, const coffer_binding* outputs,

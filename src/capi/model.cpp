@@ -51,9 +51,14 @@ coffer_status open(coffer_model** model, container::Source source, const coffer_
 
 extern "C" {
 
+#define COFFER_TEXT_(x) #x
+#define COFFER_TEXT(x) COFFER_TEXT_(x)
 const char* coffer_version(void) noexcept {
-    return "0.1.0";
+    return COFFER_TEXT(COFFER_VERSION_MAJOR) "." COFFER_TEXT(COFFER_VERSION_MINOR) "." COFFER_TEXT(
+        COFFER_VERSION_PATCH);
 }
+#undef COFFER_TEXT
+#undef COFFER_TEXT_
 const char* coffer_status_name(coffer_status status) noexcept {
     return code_name(static_cast<Code>(status));
 }
