@@ -43,8 +43,7 @@ Result<State> State::decode(Bytes bytes) {
     const uint32_t n = r.u32();
     const uint32_t zero32 = r.u32();
     if (!r.ok()) return damaged("it is cut");
-    if (version != kVersion)
-        return error(Code::kUnsupported, Detail::kUnsupported, "trust store: version ", version);
+    if (version != kVersion) return error(Code::kUnsupported, Detail::kUnsupported, "trust store: version ", version);
     if (n > kMaxStateFiles || bytes.size() != kHead + n * kRecord + crypto::kHashSize || zero16 != 0 || zero32 != 0) {
         return damaged(bytes.size(), " bytes for ", n, " files");
     }

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,7 @@
 #include "container/write.hpp"
 #include "crypto/pem.hpp"
 #include "runtime/graphs.hpp"
+#include "trust/token.hpp"
 
 namespace {
 
@@ -256,6 +258,91 @@ TEST_CASE("a token that cannot be reached says why") {
     CHECK(missing.says("/nonexistent.so"));
     CHECK(add("pkcs11:object=x?module-path=/m.so&pin-value=1234").status == COFFER_INVALID_ARGUMENT);
     CHECK(add(nullptr).status == COFFER_INVALID_ARGUMENT);
+}
+
+// A SoftHSM token (Debian's softhsm2 and opensc) with one P-256 key.
+class Token {
+ public:
+    Token() {
+        std::string pattern = (std::filesystem::temp_directory_path() / "coffer-api-token-XXXXXX").string();
+        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
+        folder_ = pattern;
+        std::filesystem::create_directory(folder_ + "/tokens");
+        std::ofstream(folder_ + "/conf") << "directories.tokendir = " << folder_ << "/tokens\nlog.level = ERROR\n";
+        ::setenv("SOFTHSM2_CONF", (folder_ + "/conf").c_str(), 1);
+        usable_ = run("softhsm2-util --init-token --free --pin 1234 --so-pin 4321 --label card") &&
+                  run("pkcs11-tool --module " + std::string(kModule) +
+                      " --login --pin 1234 --token-label card --keypairgen --label model"
+                      " --key-type EC:prime256v1 --usage-derive --id 01");
+    }
+    Token(const Token&) = delete;
+    ~Token() { std::filesystem::remove_all(folder_); }
+    bool usable() const { return usable_; }
+    std::string uri() const { return "pkcs11:token=card;object=model?module-path=" + std::string(kModule); }
+
+ private:
+    static constexpr const char* kModule = "/usr/lib/softhsm/libsofthsm2.so";
+    static bool run(const std::string& command) { return std::system((command + " > /dev/null 2>&1").c_str()) == 0; }
+    std::string folder_;
+    bool usable_ = false;
+};
+
+struct Pin {
+    coffer_status answer = COFFER_OK;
+    std::string text = "1234";
+    size_t size = 4;
+    int asked = 0;
+
+    static coffer_status ask(void* user, const char* token, char* pin, size_t capacity, size_t* size,
+                             coffer_error* error) {
+        auto* self = static_cast<Pin*>(user);
+        ++self->asked;
+        CHECK(std::string(token) == "card");
+        self->text.copy(pin, capacity);
+        *size = self->size;
+        std::strcpy(error->message, "nobody at the desk");
+        return self->answer;
+    }
+};
+
+TEST_CASE("a token's PIN: given, not given and why, put off") {
+    const Token token;
+    if (!token.usable()) {
+        WARN("skipped: needs SoftHSM and pkcs11-tool (Debian: softhsm2, opensc)");
+        return;
+    }
+    const auto key = trust::find_token_key(token.uri(), {}).value();
+    const Sealed file({container::p256_recipient(key->public_key())});
+    const auto add = [&](Keys& keys, Pin& pin) {
+        void* const user = &pin;
+        REQUIRE(keys.add(coffer_keyring_add_pkcs11, token.uri().c_str(), Pin::ask, user));
+    };
+    // A login is one for the whole process, so what fails comes first.
+    Keys without, long_winded, keys;
+    Pin none;
+    none.answer = COFFER_NOT_FOUND;
+    add(without, none);
+    for (int i = 0; i < 2; ++i) {
+        const Answer refused = file.open(without);
+        CHECK(refused.status == COFFER_AUTH);
+        CHECK(refused.detail() == "unwrap");
+        CHECK(refused.says("token 'card': PIN: the caller gave none: nobody at the desk"));
+    }
+    CHECK(none.asked == 1);
+
+    Pin endless;
+    endless.size = 1000;
+    add(long_winded, endless);
+    CHECK(file.open(long_winded).says("1000 bytes"));
+
+    Pin pin;
+    add(keys, pin);
+    // Whoever cancels is asked again the next time.
+    pin.answer = COFFER_CANCELLED;
+    CHECK(file.open(keys).status == COFFER_CANCELLED);
+    pin.answer = COFFER_OK;
+    CHECK(file.open(keys));
+    CHECK(pin.asked == 2);
 }
 
 }  // namespace

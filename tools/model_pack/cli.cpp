@@ -244,8 +244,8 @@ Result<trust::Policy> make_policy(const AccessOptions& o) {
     COFFER_TRY(follow_bundle(o, policy));
     policy.product = o.product;
     policy.host_value = [](const std::string& kind) -> Result<std::optional<std::string>> {
-            return os::host_value(kind);
-        };
+        return os::host_value(kind);
+    };
     for (const std::string& text : o.hosts) {
         const size_t at = text.find('=');
         if (at == 0 || at == text.npos) {

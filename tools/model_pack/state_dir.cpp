@@ -71,7 +71,9 @@ Status StateDir::init(const trust::Bundle& bundle) const {
     if (failed) return error(Code::kIo, Detail::kIo, "cannot make the folder '", path_, "': ", failed.message());
     const auto state = store();
     COFFER_TRY_ASSIGN(const auto old, state->load());
-    if (old) return error(Code::kConflict, Detail::kIo, "'", path_, "' has a state already; see `model-pack trust update`");
+    if (old)
+        return error(Code::kConflict, Detail::kIo, "'", path_,
+                     "' has a state already; see `model-pack trust update`");
     COFFER_TRY(replace(bundle_path(), bundle.bytes));
     return trust::create_state(*state, &bundle);
 }
