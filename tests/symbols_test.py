@@ -3,11 +3,14 @@
 arch LIST     LIST has one line per object: "<instruction set or -> <path>". No symbol may be defined both by
               an object built for one instruction set and by any object built with other flags: the linker
               keeps one of them, and the wrong one crashes on an older CPU.
-exports LIB FILE   What LIB exports must be exactly the lines of FILE.
+abi HEADER FILE    The declarations of HEADER, coffer.h, are those of FILE, word for word: what a program was compiled
+              against stays. Additions go at the end of an enum or struct, and into FILE.
+exports LIB FILE   What LIB exports must be exactly the functions of FILE.
 face HEADER FILE   HEADER, the C++ face, calls every function of FILE but those that need no face.
 size LIB BYTES     A stripped copy of LIB may be BYTES large.
 """
 import collections
+import difflib
 import os
 import re
 import subprocess
@@ -24,9 +27,13 @@ def nm(*arguments):
             yield fields[0], fields[1]
 
 
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
 def check_arch(list_file):
-    with open(list_file, encoding="utf-8") as f:
-        objects = [line.split(maxsplit=1) for line in f.read().splitlines() if line]
+    objects = [line.split(maxsplit=1) for line in read(list_file).splitlines() if line]
     owners = collections.defaultdict(set)
     for flags, path in objects:
         for symbol, _ in nm("--defined-only", "--extern-only", path):
@@ -40,11 +47,34 @@ def check_arch(list_file):
     return not shared and len(instruction_sets) > 1 and owners
 
 
+def declarations(header):
+    """Numbers that macros stand for, then each declaration, members on lines of their own."""
+    text = re.sub(r"/\*.*?\*/", " ", header, flags=re.DOTALL).replace("\\\n", " ")
+    numbers = re.findall(r"^#define (COFFER_(?!VERSION)\w+) (\w+) *$", text, flags=re.MULTILINE)
+    text = " ".join(re.sub(r"^#.*", " ", text, flags=re.MULTILINE).split())
+    text = re.sub(r'extern "C" { |COFFER_API |COFFER_CALL ?| COFFER_NOEXCEPT', "", text).replace("(* ", "(*").removesuffix(" }")
+    text = re.sub(r"enum \w+ {.*?}", lambda m: m[0].replace(", ", ",\n    "), text)
+    text = text.replace("{ ", "{\n    ").replace("; ", ";\n").replace(" }", "\n}")
+    # Members of a struct are indented too.
+    text = re.sub(r"{\n.*?\n}", lambda m: re.sub(r"\n(?! |})", "\n    ", m[0]), text, flags=re.DOTALL)
+    return [f"#define {name} {value}" for name, value in numbers if value[0].isdigit()] + text.splitlines()
+
+
+def functions_of(abi):
+    return set(re.findall(r"^(?!typedef|    ).*?\b(coffer_\w+)\(", abi, flags=re.MULTILINE))
+
+
+def check_abi(header, expected_file):
+    got, expected = declarations(read(header)), read(expected_file).splitlines()
+    sys.stdout.writelines(line + "\n" for line in difflib.unified_diff(expected, got, expected_file, header, lineterm=""))
+    print(f"{len(got)} lines of declarations")
+    return got == expected and len(functions_of("\n".join(got))) > 50
+
+
 def check_exports(library, expected_file):
     # Absolute symbols are the names of version nodes.
     exported = {s.split("@")[0] for s, kind in nm("--dynamic", "--defined-only", library) if kind != "A"}
-    with open(expected_file, encoding="utf-8") as f:
-        expected = {line for line in f.read().splitlines() if line and not line.startswith("#")}
+    expected = functions_of(read(expected_file))
     for symbol in sorted(exported - expected):
         print(f"exported, but not in {expected_file}: {symbol}")
     for symbol in sorted(expected - exported):
@@ -62,10 +92,8 @@ def uncalled(text, functions):
 
 
 def check_face(header, expected_file):
-    with open(expected_file, encoding="utf-8") as f:
-        functions = set(f.read().split())
-    with open(header, encoding="utf-8") as f:
-        text = re.sub(r"//.*", "", f.read())
+    functions = functions_of(read(expected_file))
+    text = re.sub(r"//.*", "", read(header))
     missing = uncalled(text, functions)
     for function in sorted(missing - FACELESS):
         print(f"{header} does not call {function}")
@@ -88,7 +116,7 @@ def check_size(library, limit):
 
 
 def main():
-    checks = {"arch": check_arch, "exports": check_exports, "face": check_face, "size": check_size}
+    checks = {"arch": check_arch, "abi": check_abi, "exports": check_exports, "face": check_face, "size": check_size}
     return 0 if checks[sys.argv[1]](*sys.argv[2:]) else 1
 
 
