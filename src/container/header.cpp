@@ -59,7 +59,7 @@ Result<Header> parse_header(Bytes bytes) {
     h.key_commit = r.array<32>();
     h.manifest_hash = r.array<32>();
     h.table_root = r.array<32>();
-    if (!r.ok() || bytes.size() != kHdrSize) return format_error("header of ", bytes.size(), " bytes");
+    if (bytes.size() != kHdrSize) return format_error("header of ", bytes.size(), " bytes");
     if (major != kMajor) return unsupported("container version ", major, "; this reader knows ", kMajor);
     if (h.incompat & ~kKnownIncompat) return unsupported("unknown feature bits ", h.incompat & ~kKnownIncompat);
     if (!crypto::suite_known(h.suite)) return unsupported("unknown cipher suite ", h.suite);

@@ -40,10 +40,9 @@ Result<std::vector<trust::Licence>> accept_licences(const Header& header, const 
     if (policy.licensors.empty()) {
         return licence_error(Code::kPolicy, "the file needs one, and the policy trusts no licensor");
     }
-    if (keyring.licences().empty()) return licence_error(Code::kPolicy, "the file needs one, and none was given");
     std::vector<trust::Licence> accepted;
     // The reason of the licence that came furthest: one for another model says little about this one.
-    Error reason = licence_error(Code::kPolicy, "none was given");
+    Error reason = licence_error(Code::kPolicy, "the file needs one, and none was given");
     int furthest = -1;
     const auto refuse = [&](int stage, Error why) {
         if (stage > furthest) reason = std::move(why);

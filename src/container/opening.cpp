@@ -86,7 +86,7 @@ Status Opening::step_5_signatures() {
         if (!signer || entry.alg != static_cast<uint16_t>(signer->alg)) continue;
         COFFER_TRY(authentic_or(signer->verify(trust::kHeaderLabel, facts_.content_id, entry.signature),
                                 Detail::kSignature));
-        revoked += signer->state == trust::KeyState::kRevoked;
+        revoked += signer->state == trust::KeyState::kRevoked && signer->in_time(facts_.header.created);
         if (!signer->counts(facts_.header.created)) continue;
         facts_.signers.push_back(entry.key_id);  // distinct: parse_signatures refuses a key that signs twice
     }

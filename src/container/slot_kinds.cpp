@@ -7,8 +7,8 @@
 namespace coffer::container {
 
 std::span<const SlotKind* const> slot_kinds() {
-    static constexpr std::array<const SlotKind*, 6> kinds = {&kClearSlot, &kRawSlot, &kX25519Slot,
-                                                             &kP256Slot,  &kKmsSlot, &kScryptSlot};
+    static constexpr std::array<const SlotKind*, 7> kinds = {&kClearSlot,      &kRawSlot, &kX25519Slot, &kP256Slot,
+                                                             &kP256DeviceSlot, &kKmsSlot, &kScryptSlot};
     return kinds;
 }
 

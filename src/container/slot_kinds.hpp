@@ -28,6 +28,7 @@ struct SlotKind {
 };
 
 extern const SlotKind kClearSlot, kRawSlot, kX25519Slot, kScryptSlot, kKmsSlot, kP256Slot;
+extern const SlotKind kP256DeviceSlot;  // the same slots, for keys in devices: after all keys at hand
 
 std::span<const SlotKind* const> slot_kinds();  // in the order they are tried
 const SlotKind* find_slot_kind(uint16_t kind);  // nullptr: unknown

@@ -22,16 +22,18 @@ Result<crypto::SecretBytes> open_with(const trust::P256Key& key, const trust::Sl
     return dek;
 }
 
+template <bool kInDevice>
 Result<crypto::SecretBytes> unwrap_p256(const trust::SlotView& slot, Means& means) {
     Reader r(slot.body);
     const Hint hint = r.array<sizeof(Hint)>();
     const crypto::P256Public enc = r.array<crypto::kP256PublicSize>();
     const Bytes sealed = r.take(kWrappedSize);
     for (const trust::P256Key& key : means.keyring.p256_keys()) {
+        if (key.in_device != kInDevice) continue;
         COFFER_TRY_ASSIGN(const Hint own, hint_of(enc, key.public_key));
         if (own != hint) continue;
         // Recipients' public keys may be known to who adds slots, and a device is slow.
-        if (key.in_device && !means.take_call()) continue;
+        if (kInDevice && !means.take_call()) continue;
         return open_with(key, slot, enc, sealed);
     }
     return not_authentic(Detail::kNoRecipient);
@@ -39,7 +41,8 @@ Result<crypto::SecretBytes> unwrap_p256(const trust::SlotView& slot, Means& mean
 
 }  // namespace
 
-const SlotKind kP256Slot = {5, kBody, unwrap_p256, /*classical=*/true, /*costly=*/false};
+const SlotKind kP256Slot = {5, kBody, unwrap_p256<false>, /*classical=*/true, /*costly=*/false};
+const SlotKind kP256DeviceSlot = {5, kBody, unwrap_p256<true>, /*classical=*/true, /*costly=*/false};
 
 Recipient p256_recipient(const crypto::P256Public& key) {
     const auto wrap = [key](const trust::SlotView& slot, Bytes dek) -> Result<std::vector<std::byte>> {

@@ -74,7 +74,8 @@ class GraphCheck {
             if (!names.insert(info.name).second) return bad("two values are named '", info.name, "'");
             COFFER_TRY(check_type(info.name, info.type));
             if (info.constant == -1) continue;
-            if (info.constant < 0 || static_cast<size_t>(info.constant) >= model_.constants.size()) {
+            // A negative index is above every number of constants.
+            if (static_cast<size_t>(info.constant) >= model_.constants.size()) {
                 return bad("value '", info.name, "' refers to constant ", info.constant, " of ",
                            model_.constants.size());
             }
@@ -131,7 +132,7 @@ class GraphCheck {
         if (!captures) return {};
         const auto* count = std::get_if<int64_t>(&captures->value);
         const size_t most = std::min(node.inputs.size(), model_.graphs[child].inputs.size());
-        if (!count || *count < 0 || static_cast<uint64_t>(*count) > most) {
+        if (!count || static_cast<uint64_t>(*count) > most) {  // a negative number is above all
             return bad("attribute 'captures' does not fit the ", node.inputs.size(), " inputs of the node and the ",
                        model_.graphs[child].inputs.size(), " of graph ", child);
         }

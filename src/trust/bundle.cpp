@@ -161,7 +161,7 @@ Result<Bundle> decode(const Envelope& envelope) {
     // In memory of its own: FlatBuffers reads numbers in place and needs them aligned.
     const std::vector<std::byte> body(envelope.body.begin(), envelope.body.end());
     flatbuffers::Verifier verifier(as_uchar(body), body.size(), kDepth, kTables);
-    if (body.size() < 8 || !fb::VerifyBundleBuffer(verifier)) return damaged("malformed");
+    if (!fb::VerifyBundleBuffer(verifier)) return damaged("malformed");
     COFFER_TRY_ASSIGN(Bundle out, decode(*fb::GetBundle(body.data()), envelope.number));
     out.chain = envelope.chain;
     out.digest = envelope.digest;
@@ -224,7 +224,7 @@ Result<std::shared_ptr<const Bundle>> update_bundle(std::shared_ptr<const Bundle
     uint64_t last = 0;
     do {
         COFFER_TRY_ASSIGN(const Envelope envelope, take_bundle(chain, max_bytes));
-        last = envelope.number;
+        last = std::max(last, envelope.number);
         if (envelope.number == current->number && envelope.digest != current->digest) {
             return error(Code::kAuth, Detail::kUntrusted, "trust bundle ", envelope.number,
                          " is not the one of this number that is in force");

@@ -82,8 +82,8 @@ Result<LicenceClaims> decode(const fb::LicenceClaims& c, size_t wrap_count) {
     for (uint32_t i = 0; i < count(c.hosts()); ++i) {
         const fb::HostValue& src = *c.hosts()->Get(i);
         HostBinding host;
-        if (!read_text(src.kind(), 1, kMaxHostKind, &host.kind) || !is_kind_name(host.kind) ||
-            !read_array(src.salt(), &host.salt) || !read_array(src.mac(), &host.mac)) {
+        if (src.kind()) host.kind = src.kind()->str();
+        if (!is_kind_name(host.kind) || !read_array(src.salt(), &host.salt) || !read_array(src.mac(), &host.mac)) {
             return damaged("host value ", i, " is not valid");
         }
         out.hosts.push_back(std::move(host));
@@ -188,7 +188,7 @@ Result<LicenceClaims> decode_claims(const LicenceEnvelope& envelope) {
     // In memory of its own: FlatBuffers reads numbers in place and needs them aligned.
     const std::vector<std::byte> claims(envelope.claims.begin(), envelope.claims.end());
     flatbuffers::Verifier verifier(as_uchar(claims), claims.size(), kDepth, kTables);
-    if (claims.size() < 8 || !fb::VerifyLicenceClaimsBuffer(verifier)) return damaged("its claims are malformed");
+    if (!fb::VerifyLicenceClaimsBuffer(verifier)) return damaged("its claims are malformed");
     return decode(*fb::GetLicenceClaims(claims.data()), envelope.wrap_count);
 }
 

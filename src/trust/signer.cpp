@@ -40,8 +40,7 @@ Result<Signer> Signer::from_pem(std::string_view pem) {
     return from_public(key);
 }
 
-bool Signer::counts(uint64_t created) const {
-    if (state == KeyState::kRevoked) return false;
+bool Signer::in_time(uint64_t created) const {
     if (not_before == 0 && not_after == 0) return true;
     return created != 0 && created >= not_before && (not_after == 0 || created <= not_after);
 }

@@ -30,8 +30,10 @@ struct Signer {
     static Result<Signer> from_public(const crypto::Ed25519Public& key);  // refuses keys no one may trust
     static Result<Signer> from_pem(std::string_view pem);
 
-    // Whether a signature over something created at this time counts; 0, "not known", only without limits.
-    bool counts(uint64_t created) const;
+    // Whether this time is within the key's limits; 0, "not known", only when it has none.
+    bool in_time(uint64_t created) const;
+    // Whether a signature over something created at this time counts.
+    bool counts(uint64_t created) const { return state != KeyState::kRevoked && in_time(created); }
 
     // Verifies `signature` over sign_message(label, alg, id, digest).
     Status verify(std::string_view label, const crypto::Hash& digest, Bytes signature) const;

@@ -68,9 +68,16 @@ TEST_CASE("files are read by position, and never short") {
     REQUIRE(file.read_at(10, {}).ok());
     REQUIRE(file.read_at(7, four).error().code() == Code::kIo);
     REQUIRE(file.read_at(1000, four).error().code() == Code::kIo);
-    REQUIRE(file.read_at(UINT64_MAX, four).error().code() == Code::kIo);
-    REQUIRE(file.read_at(UINT64_MAX - 4, four).error().code() == Code::kIo);
+    for (const uint64_t offset : {uint64_t{INT64_MAX}, UINT64_MAX - 4, UINT64_MAX}) {
+        const Status refused = file.read_at(offset, four);
+        REQUIRE(refused.error().code() == Code::kIo);
+        REQUIRE(refused.error().message().find("out of range") != std::string::npos);
+    }
     REQUIRE((::fcntl(file.fd(), F_GETFD) & FD_CLOEXEC) != 0);
+    // Nothing lies at 0 in the memory of a process, which is a regular file.
+    const Status failed = File::open_read("/proc/self/mem")->read_at(0, four);
+    REQUIRE(failed.error().code() == Code::kIo);
+    REQUIRE(failed.error().message().find("cannot read") != std::string::npos);
     // A file that shrinks under the reader is an error, not zeros.
     REQUIRE(::truncate((folder / "a").c_str(), 5) == 0);
     REQUIRE_FALSE(file.read_at(4, four).ok());
@@ -359,7 +366,8 @@ TEST_CASE("clocks advance and limits are plausible") {
     REQUIRE(unix_time() > 1'600'000'000);
     const uint64_t t = monotonic_ns(), cpu = process_cpu_ns();
     // Some kernels count a process's time in ticks.
-    while (process_cpu_ns() == cpu && monotonic_ns() - t < 2'000'000'000) {}
+    while (process_cpu_ns() == cpu && monotonic_ns() - t < 2'000'000'000) {
+    }
     REQUIRE(monotonic_ns() > t);
     REQUIRE(process_cpu_ns() > cpu);
     REQUIRE(memory_limit() >= uint64_t{64} << 20);

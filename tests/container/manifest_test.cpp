@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <random>
 
+#include "codec/codec.hpp"
 #include "coffer/base/utf8.hpp"
 #include "container/manifest.hpp"
 #include "fixture.hpp"
@@ -274,6 +275,32 @@ TEST_CASE("padme") {
         CHECK(padme(n) >= n);
         CHECK(static_cast<double>(padme(n)) <= static_cast<double>(n) * 1.12 + 1);
         CHECK(padme(padme(n)) == padme(n));
+    }
+}
+
+TEST_CASE("what a manifest is cut from, and what lies in the payload, has its size") {
+    // Of zeros, but for a prefix that says how many there are.
+    FileBytes large(kMaxManifest + 8);
+    for (size_t i = 0; i < 4; ++i) large[i] = static_cast<std::byte>((kMaxManifest + 1) >> (8 * i));
+    const auto refused = decode_manifest(large, {});
+    REQUIRE(refused.error().detail() == Detail::kManifestInvalid);
+    REQUIRE(refused.error().message() == message({"manifest: its size prefix is ", kMaxManifest + 1}));
+
+    std::vector<std::string> strings(5);
+    const Status cut = codec::decode_strings(FileBytes(40), strings);
+    REQUIRE(cut.error().message() == "string 5 of a string tensor: the offsets are cut");
+    REQUIRE(codec::decode_strings(FileBytes(48), strings).ok());
+
+    TensorRecord record;
+    record.dtype = DType::kUint8;
+    record.nbytes = 3;
+    FileBytes payload(128);
+    for (const size_t at : {2u, 64u}) payload[at] = std::byte{1};
+    REQUIRE(check_tensor(record, payload).ok());
+    for (const size_t at : {3u, 63u}) {
+        payload[at] = std::byte{1};
+        REQUIRE(check_tensor(record, payload).error().detail() == Detail::kManifestInvalid);
+        payload[at] = {};
     }
 }
 

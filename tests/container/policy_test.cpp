@@ -184,6 +184,9 @@ TEST_CASE("a policy without sense is the caller's mistake") {
     CHECK(open(Source::reader({}), keys().policy(), {}).error().code() == Code::kInvalidArgument);
     CHECK(open(Source::reader({[] { return Result<uint64_t>(10'000); }, {}}), keys().policy(), {}).error().code() ==
           Code::kInvalidArgument);
+    CHECK(open(Source::reader({{}, [](uint64_t, MutableBytes) { return Status(); }}), keys().policy(), {})
+              .error()
+              .code() == Code::kInvalidArgument);
 }
 
 TEST_CASE("a source is not read behind its end") {

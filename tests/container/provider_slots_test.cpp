@@ -121,6 +121,17 @@ TEST_CASE("a device is asked for its own slots only, and never for a point that 
     REQUIRE(calls == 1);
 }
 
+TEST_CASE("a P-256 key at hand opens before a device is asked") {
+    const auto at_hand = crypto::P256Identity::generate().value();
+    const FileBytes file = pack(
+        small_model(), signed_options({p256_recipient(p256_key().public_key), p256_recipient(at_hand.public_key)}));
+    int calls = 0;
+    trust::Keyring ring = device_ring(p256_key().public_key, calls);
+    REQUIRE(ring.add_p256(copy_of(at_hand)).ok());
+    REQUIRE(open_class(file, keys().policy(), ring) == Detail::kNone);
+    REQUIRE(calls == 0);
+}
+
 TEST_CASE("slots that know a device's public key cost at most eight calls") {
     std::vector<Recipient> recipients;
     for (int i = 0; i < 40; ++i) {

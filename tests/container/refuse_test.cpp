@@ -168,6 +168,28 @@ TEST_CASE("every truncation and every extension is refused") {
     }
 }
 
+TEST_CASE("what is cut, and a header alone, say what is wrong") {
+    const Small s;
+    const auto why = [](FileBytes file) {
+        return open(Source::memory(file), keys().policy(), keys().raw_ring()).error().message();
+    };
+    const FileBytes cut(s.file.begin(), s.file.begin() + 9000);
+    CHECK(why(cut) == message({"the header describes ", s.header.body_len, " bytes, the file has 9000"}));
+    FileBytes beyond = s.file;
+    beyond[s.raw + 6] = std::byte{1};  // 64 KiB more
+    CHECK(why(beyond) == "recipient 0 of 65664 bytes");
+    beyond[s.raw + 6] = {};
+    beyond[s.raw + 5] = std::byte{4};  // 1 KiB more
+    CHECK(why(beyond) == "recipient 0 is cut");
+
+    Header h = s.header;
+    const HeaderBytes good = encode_header(h);
+    CHECK(parse_header(good).ok());
+    CHECK(parse_header(Bytes(good).first(511)).error().message() == "header of 511 bytes");
+    h.suite = 3;
+    CHECK(parse_header(encode_header(h)).error().detail() == Detail::kUnsupported);
+}
+
 TEST_CASE("no region of another file of the same keys is taken") {
     const Small a, b;
     REQUIRE(a.header.body_len == b.header.body_len);

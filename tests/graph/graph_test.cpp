@@ -151,6 +151,10 @@ TEST_CASE("verify names the broken rule") {
         g.values[3].type.dims = {{-2, ""}};
         expected = "value 'y': dimension -2";
     }
+    SECTION("unknown element type") {
+        g.values[3].type.dtype = static_cast<DType>(kDTypeCount);
+        expected = "value 'y': unknown element type";
+    }
     SECTION("huge rank") {
         g.values[3].type.dims = std::vector<Dim>(9);
         expected = "value 'y': rank 9 is over 8";
