@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the test vectors of README.md: containers with one fault each, and sound ones.
+"""Makes the test vectors of README.md: files with one fault each, and sound ones.
 
     generate.py DIR            writes DIR/NAME.vector
     generate.py --archive      writes them to testkit.tar.xz and index.txt beside this file
@@ -259,11 +259,13 @@ BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12:
 
 def flat_plain(buffer):
     """A decoded manifest that can be encoded again."""
-    def strip(node):
-        if isinstance(node, dict):
-            return {k: strip(v) for k, v in node.items() if k not in ("present", "copied")}
-        return [strip(v) for v in node] if isinstance(node, list) else node
-    return strip(flat.decode(MANIFEST_SCHEMA, buffer))
+    return what_is_there(flat.decode(MANIFEST_SCHEMA, buffer))
+
+
+def what_is_there(node):
+    if isinstance(node, dict):
+        return {k: what_is_there(v) for k, v in node.items() if k in node.get("present", node)}
+    return [what_is_there(v) for v in node] if isinstance(node, list) else node
 
 
 # --- steps 2 to 4: the fixed parts -----------------------------------------------------------------------------------
@@ -351,6 +353,8 @@ def signatures():
            base(on_entries=lambda e: [*e, entry(5, secret("x"), b"")]))
     vector("sig_length_63", bad, "an Ed25519 signature of 63 bytes", base(on_entries=lambda e: [e[0][:2] + le2(63) + e[0][4:-1]]))
     vector("sig_length_65", bad, "an Ed25519 signature of 65 bytes", base(on_entries=lambda e: [e[0][:2] + le2(65) + e[0][4:] + b"\0"]))
+    vector("sig_length_63_stranger", bad, "an Ed25519 signature of 63 bytes of a stranger beside a good one",
+           base(on_entries=lambda e: [entry(1, key_id(STRANGER.public), bytes(63)), *e]))
     vector("sig_beyond", bad, "an entry longer than the region", base(on_entries=lambda e: [*e, struct.pack("<HH", 5, 3500) + secret("x")]))
     vector("sig_padding", bad, "a byte behind the list", base(), patch=flip(4095))
     vector("sig_padding_after_head", bad, "the list ends at alg 0, its len is not 0", base(), patch=flip(512 + 100 + 2))
@@ -423,6 +427,7 @@ def slots():
         on_slots_head=lambda h: {**h, "content_id": secret("other")})
     bad("total_less", "format", "total a byte less", on_slots_head=lambda h: {**h, "total": h["total"] - 1})
     bad("total_more", "format", "total a byte more", on_slots_head=lambda h: {**h, "total": h["total"] + 1})
+    bad("none", "format", "no slot, and SLOTS of 96 bytes", recipients=[])
     bad("too_many", "format", "1,025 slots that are there", recipients=[as_is(2, struct.pack("<I", i) + bytes(80)) for i in range(1024)] +
         [to_kek(KEK)])
 
@@ -608,6 +613,8 @@ def licences():
     case("head_reserved", bad, "a reserved byte", on_head=lambda h: {**h, "reserved": bytes(31) + b"\1"})
     case("cut", bad, "cut by a byte", good[:-1])
     case("extended", bad, "a byte behind it", good + b"\0")
+    case("wraps_extended", bad, "a byte behind the last wrap; signed", on_head=lambda h: {**h, "wraps_len": h["wraps_len"] + 1},
+         on_wraps_bytes=lambda w: w + b"\0")
     case("wrap_kind", bad, "a product key wrapped for a raw key", recipients=[to_kek(KEK)], keys=[KEK_LINE])
     case("wrap_flipped", "unwrap", "a bit of a wrap; signed", on_wraps=lambda w: [(*w[0][:3], w[0][3][:-1] + bytes([w[0][3][-1] ^ 1]))])
     case("wrap_of_other", "unwrap", "a wrap of another licence; signed", on_bound=lambda _: secret("other licence"))
@@ -628,8 +635,10 @@ def licences():
             ("hosts_none_needed", "hosts, and none needed", {"hosts": [host]}),
             ("host_kind", "a kind of host in capitals", {"hosts": [{**host, "kind": "Machine"}], "hosts_needed": 1}),
             ("host_salt", "a salt of 31 bytes", {"hosts": [{**host, "salt": [0] * 31}], "hosts_needed": 1}),
+            ("host_salt_second", "a salt of 31 bytes; another value is enough", {"hosts": [host, {**host, "salt": [0] * 31}], "hosts_needed": 1}),
+            ("host_mac_second", "a MAC of 31 bytes; another value is enough", {"hosts": [host, {**host, "mac": [0] * 31}], "hosts_needed": 1}),
             ("kek_ids_missing", "fewer kek_ids than wraps", {"kek_ids": []})):
-        case(f"claims_{name}", bad, comment + "; signed", order(fields))
+        case(f"claims_{name}", bad, comment + "; signed", order(fields), extra=["host: machine-id=abc"])
     case("claims_identifier", bad, "another file identifier; signed", on_claims=lambda b: b[:4] + b"COLD" + b[8:])
     other = grant(file.write(), DEK, [to_x25519(x25519_public(IDENTITY))], Random("licence grant"))
     case("grant", "format", "a grant to the device beside the licence: a file that asks for one is reached through it alone", order(),
@@ -710,6 +719,7 @@ def grants():
             ("short", "a grant of 95 bytes", good[:95]), ("empty_slots", "a grant without a slot", good[:6] + le2(0) + good[8:])):
         case(name, "format", comment, block)
     case("version", "unsupported", "a grant of version 2", good[:4] + le2(2) + good[6:])
+    case("large", "format", "a grant of more than 1 MiB", make([*to_me, *[as_is(99, bytes(8192))] * 128]))
     quantum = base(recipients=[to_kek(OTHER_KEK)], incompat=2)
     case("classical", "format", "a classical slot in a grant for a file that allows none", make(file=quantum.write()), file=quantum)
     case("symmetric", "success", "a raw key in a grant for a file that allows no classical slots",
@@ -898,6 +908,7 @@ def manifest_and_payload():
     finish("string_first", "the first offset is not 0", item(1, le8(1) + good_strings[8:]))
     finish("string_descending", "offsets descend", item(1, good_strings[:16] + le8(1) + good_strings[24:]))
     finish("string_beyond", "an offset beyond the text", item(1, good_strings[:8] + le8(2**63) + good_strings[16:]))
+    finish("string_begins_beyond", "strings begin beyond the text", item(1, le8(0) + le8(99) * 3 + b"ab"))
     finish("string_left_over", "text behind the last string", item(1, good_strings + b"x"))
     finish("string_utf8", "a string that is not UTF-8", item(1, strings(b"\xff\xfe", b"", b"")))
     finish("string_split", "a character split between two strings", item(1, strings(b"a\xc3", b"\xbc", b"b")))
@@ -1019,6 +1030,12 @@ def manifest_rules():
     # Items.
     placed("offset_first", "the first item does not start at 0", lambda m: [t.update(offset=t["offset"] + 64) for t in m["tensors"]])
     placed("offset_gap", "an item 64 bytes later", lambda m: m["tensors"][1].update(offset=128))
+    between = {"on_payload": lambda p: p[:64] + bytes(64) + p[64:]}
+    placed("offset_gap_zeros", "64 zeros more than needed before an item", lambda m: [
+        item.update(offset=item["offset"] + 64) for item in m["tensors"][1:] + m["blobs"]], **between)
+    zeros = lambda items: [*items[:4], bytes(12), *items[5:]]  # noqa: E731
+    placed("offset_overlap_zeros", "a tensor of zeros at the place of another one", lambda m: m["tensors"][4].update(offset=0), on_items=zeros)
+    placed("nbytes_wraps_back", "a blob whose end wraps, and another one at its place", _wrap_back)
     placed("offset_unaligned", "an item at 65", lambda m: m["tensors"][1].update(offset=65))
     placed("offset_overlap", "two items at one place", lambda m: m["tensors"][1].update(offset=0))
     placed("offset_wraps", "an offset near 2^64", lambda m: m["tensors"][1].update(offset=2**64 - 64))
@@ -1039,6 +1056,8 @@ def manifest_rules():
     tensor("dtype_wrong_size", "double in the bytes of float", dtype=11)
     tensor("encoding", "a reserved encoding", unsupported, encoding=2)
     tensor("narrow_strings", "text stored as int8", index=1, encoding=1, stored=3)
+    tensor("narrow_strings_undefined", "text in encoding 1, without a stored type", index=1, encoding=1)
+    tensor("stored_strings", "text with a stored type in encoding 0", index=1, stored=3)
     tensor("stored_plain", "a stored type in encoding 0", index=3, stored=3)
 
     def narrow(case, comment, expect=invalid, size=70, **fields):
@@ -1055,6 +1074,7 @@ def manifest_rules():
     tensor("segments", "segments of a raw tensor", segments=[12])
     tensor("quant", "quantization parameters of a plain tensor", quant={"scales": [1.0]})
     tensor("rank_9", "rank 9", index=4, shape=[1] * 8 + [3])
+    tensor("rank_9_ones", "rank 9, the last dims 1", index=4, shape=[3] + [1] * 8)
     tensor("rank_8", "rank 8", "success", index=3, shape=[70])
     empty_last = {"items": lambda i: [*i[:4], b"", *i[5:]]}
     for name, dim in (("large", 2**31 + 1), ("negative", 2**64 - 1)):
@@ -1065,6 +1085,7 @@ def manifest_rules():
     tensor("size_wraps", "dims whose product wraps to 0", index=3, shape=[2**31, 2**31, 4])
     tensor("size_wraps_exactly", "dims whose product in bytes wraps to the size", index=0, shape=[2**31, 2**31, 2**31, 3])
     tensor("strings_short", "fewer bytes than the offsets need", index=1, shape=[30])
+    tensor("strings_many", "a string tensor of more elements than memory", index=1, shape=[2**31, 16])
     tensor("strings_wraps", "a string tensor whose offsets wrap", index=1, shape=[2**31, 2**31])
 
     # Blobs, ops, symbols.
@@ -1090,6 +1111,7 @@ def manifest_rules():
     a_value("symbol", "an unknown symbol", ranked=True, dims=[{"size": NONE, "symbol": 1}])
     a_value("constant", "a constant that is not one", index=5, constant=3)
     a_value("constant_far", "a constant out of range", index=5, constant=0x7FFFFFFF)
+    a_value("constant_negative", "a constant of 2^32 - 2", constant=0xFFFFFFFE)
     a_value("constant_dtype", "a constant of another element type", index=3, dtype=6)
     a_value("constant_shape", "a constant of another shape", index=3, dims=dims(4))
     a_value("constant_rank", "a constant of another rank", index=3, dims=dims(3, 1))
@@ -1144,6 +1166,7 @@ def manifest_rules():
     attr("tensor_range", "a tensor out of range", lambda a: a[6].update(tensor=5))
     attr("tensor_none", "no tensor", lambda a: a[6].update(tensor=None))
     attr("graph_range", "a graph out of range", lambda a: a.append({"name": "g", "kind": 8, "graph": 3}))
+    attr("graph_far", "a graph of 2^32 - 2", lambda a: a.append({"name": "g", "kind": 8, "graph": 0xFFFFFFFE}))
     attr("graph_self", "a graph inside itself", lambda a: a.append({"name": "g", "kind": 8, "graph": 0}))
     attr("graph_twice", "a graph used twice", lambda a: a.append({"name": "g", "kind": 8, "graph": 1}))
     attr("257", "257 attributes", lambda a: a.extend({"name": f"a{i}", "kind": 1} for i in range(249)), limit)
@@ -1166,6 +1189,7 @@ def manifest_rules():
     state("output_twice", "two states of one output", lambda m: m["states"].append({"input": "x", "output": "h_next"}))
     state("initial_dtype", "an initial value of another element type", lambda m: m["states"][0].update(initial=3))
     state("initial_range", "an initial value out of range", lambda m: m["states"][0].update(initial=5))
+    state("initial_far", "an initial value of 2^32 - 2", lambda m: m["states"][0].update(initial=0xFFFFFFFE))
     state("many", "1,025 states", lambda m: m.update(states=[{"input": "h", "output": "h_next"}] * 1025), limit)
 
     # The buffer itself.
@@ -1210,6 +1234,11 @@ def _many_tables(m):
     m.update(graphs=Repeat(graph, 450), states=[])
 
 
+def _wrap_back(m):
+    m["blobs"].append({"name": "again", **{f: m["blobs"][1][f] for f in ("offset", "nbytes")}})
+    m["blobs"][1].update(nbytes=2**64 - m["blobs"][1]["offset"])
+
+
 def _exchange_items(m):
     a, b = m["tensors"][3], m["tensors"][4]
     a["offset"], b["offset"] = b["offset"], a["offset"]
@@ -1249,7 +1278,8 @@ def _first_padding(plain):
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 def generate():
-    for part in (sound, fixed_parts, signatures, slots, licences, manifest_and_payload, manifest_rules):
+    import generate_trust  # which imports this module
+    for part in (sound, fixed_parts, signatures, slots, licences, manifest_and_payload, manifest_rules, *generate_trust.PARTS):
         part()
     return dict(sorted(VECTORS.items()))
 
@@ -1297,4 +1327,5 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    import generate as one  # the same instance as generate_trust's
+    one.main(sys.argv[1:])

@@ -31,6 +31,14 @@ class Licence:
     bound_to: bytes  # what S has in place of content_id
 
 
+@dataclasses.dataclass
+class Wraps:
+    """What reader.unwrap looks at in a block."""
+
+    slots: list
+    content_id: bytes
+
+
 def text(value, least, most):
     size = len(value.encode())
     return least <= size <= most and not any(ord(c) < 0x20 or ord(c) == 0x7F for c in value)
@@ -53,13 +61,16 @@ def _accept(data, h, policy, now):
     check(signed <= len(data), "cut")
     entries, used = reader.parse_signatures(data[signed:], "licence")
     check(signed + used == len(data), "bytes after the signatures")
-    check(reader.count_trusted(entries, LABEL, sha256(data[:signed]), policy.licensors) >= 1, "not signed by a licensor")
+    signers = reader.signers_of(entries, LABEL, sha256(data[:signed]), policy.licensors)
+    check(signers, "not signed by a licensor")
 
     claims = flat.decode(SCHEMA, data[64:64 + claims_len], 8, 256, prefixed=False)
     wraps, end = reader.parse_slot_list(data[64 + claims_len:signed], 0, wrap_count)
     check(end == wraps_len and all(kind in WRAP_KINDS for kind, _, _ in wraps), "wraps")
     licence = Licence(id_, claims, wraps, sixteens(claims["kek_ids"]), sha256(data[:64 + claims_len]))
     check_claims(claims, licence)
+    check(sum(key.counts(claims["issued"]) for key in signers) >= policy.licensor_threshold, "not signed by enough licensors")
+    check(id_ not in policy.revoked_licences, "revoked")
 
     check(h["model_id"] in sixteens(claims["models"]), "another model")
     check(claims["min_version"] <= h["model_version"], "an older version")
@@ -100,24 +111,23 @@ def check_claims(c, licence):
 
 def unwrap(licences, blocks, h, keys, policy):
     """Step 9 for a file with 0x4: the DEK through product keys alone."""
-    failure = Refused("no_recipient", "no wrap for the keys given")
+    failure, calls = Refused("no_recipient", "no wrap for the keys given"), reader.Calls(policy)
+    weak = (2, 5) if h["incompat"] & POST_QUANTUM_ONLY else ()
+    raw = [dataclasses.replace(block, slots=[s for s in block.slots if s[0] == 1]) for block in blocks]
     for licence in licences:
         products = []
-        for (kind, slot_id, body), expected in zip(licence.wraps, licence.kek_ids):
-            if kind in (2, 5) and h["incompat"] & POST_QUANTUM_ONLY:
-                continue
-            wrap = {"suite": licence.claims["suite"], "content_id": licence.bound_to}
-            for attempt in reader.candidates([(kind, slot_id, body)], wrap, keys, policy):
-                try:
-                    key = attempt()
-                    need(kek_id(key) == expected, "unwrap", "not the key that the claims name")
-                    products.append(key)
-                except Refused as refused:
+        for expected in set(licence.kek_ids):
+            wraps = [w for w, id_ in zip(licence.wraps, licence.kek_ids) if id_ == expected and w[0] not in weak]
+            try:
+                key, _ = reader.unwrap([Wraps(wraps, licence.bound_to)], licence.claims["suite"], keys, policy, calls)
+                need(kek_id(key) == expected, "unwrap", "not the key that the claims name")
+                products.append(key)
+            except Refused as refused:
+                if refused.class_ != "no_recipient":
                     failure = refused
-        raw = [dataclasses.replace(block, slots=[s for s in block.slots if s[0] == 1]) for block in blocks]
         if products:
             try:
-                dek, used = reader.unwrap(raw, h, Keys(keks=products), policy)
+                dek, used = reader.unwrap(raw, h["suite"], Keys(keks=products), policy, calls)
                 return dek, blocks[raw.index(used)]
             except Refused as refused:
                 failure = refused

@@ -2,9 +2,9 @@
 """An independent reader of `.coffer` files, written from docs/format.md and schemas/manifest.fbs alone.
 
     reader.py FILE... [--key KEY]... [--password TEXT] [--grant FILE]... [--trust HEX]... [--distributor HEX]...
-              [--allow-unsigned] [--allow-unprotected]
+              [--bundle FILE] [--allow-unsigned] [--allow-unprotected]
 
-KEY is an age X25519 identity (AGE-SECRET-KEY-1...), a file of them, or raw:FILE; HEX a raw Ed25519 public key. Without a key the
+KEY is an age X25519 identity (AGE-SECRET-KEY-1...), a key file (5.17), or raw:FILE; HEX a raw Ed25519 public key. Without a key the
 file is verified as far as that goes (5.5). Prints one line a file: what was opened, or the class of 5.14 and the reason.
 
 It is for checking the document and the library against each other, not for use: keys are not wiped, nothing is lazy, and
@@ -15,6 +15,7 @@ import hashlib
 import hmac
 import math
 import pathlib
+import re
 import struct
 import sys
 import time
@@ -37,7 +38,8 @@ CRITICAL, GRANT = 1, 1
 NONE = 0xFFFFFFFF
 AEADS = {1: AESGCM, 2: ChaCha20Poly1305}
 HPKE_AEADS = {1: 2, 2: 3}
-BODY_SIZES = {0: 32, 1: 128, 2: 84, 3: 97, 5: 117}
+BODY_SIZES = {0: 32, 1: 128, 2: 84, 3: 97, 4: None, 5: 117}  # None: see kms_fields
+REVOKED = 2
 
 # 5.2, in the order of the table: name, struct code.
 HDR_FIELDS = [("magic", "8s"), ("major", "H"), ("minor", "H"), ("incompat", "I"), ("compat", "I"), ("suite", "H"),
@@ -62,13 +64,36 @@ def need(condition, class_, reason):
 
 
 @dataclasses.dataclass
+class Key:
+    """A raw Ed25519 key that is trusted, and what a bundle says of it (5.9.1)."""
+
+    public: bytes
+    state: int = 0
+    not_before: int = 0
+    not_after: int = 0
+
+    def in_time(self, created):
+        """5.9.2, revocation aside."""
+        if not self.not_before and not self.not_after:
+            return True
+        return created != 0 and self.not_before <= created and (not self.not_after or created <= self.not_after)
+
+    def counts(self, created):
+        return self.state != REVOKED and self.in_time(created)
+
+
+@dataclasses.dataclass
 class Policy:
     """What the opener asks for (5.5 steps 1, 5, 6, 9; 5.13)."""
 
-    trusted: list = dataclasses.field(default_factory=list)  # raw Ed25519 keys of publishers
+    trusted: list = dataclasses.field(default_factory=list)  # a Key for each publisher
     threshold: int = 1
     distributors: list = dataclasses.field(default_factory=list)
+    distributor_threshold: int = 1
     licensors: list = dataclasses.field(default_factory=list)
+    licensor_threshold: int = 1
+    bundle: object = None  # the bundle.Bundle that the keys and thresholds above are from
+    store: object = None  # a bundle.Store: what is remembered
     product: str = ""  # expected product of a licence, "" for any
     hosts: dict = dataclasses.field(default_factory=dict)  # what this host is (5.8.4)
     allow_unsigned: bool = False
@@ -78,11 +103,19 @@ class Policy:
     now: int = 0  # 0: the clock
     suites: tuple = (1, 2)
     revoked_contents: tuple = ()  # content ids
+    revoked_licences: tuple = ()
     max_log_n: int = 17
+    max_calls: int = 8
     max_file: int = 1 << 42
     max_manifest: int = 64 << 20
     max_tables: int = 200_000
     aead_only: bool = False
+
+    def clock(self):
+        return self.now or int(time.time())
+
+    def least_version(self, model):
+        return max(self.min_version, self.bundle.min_versions.get(model, (0, 0))[0] if self.bundle else 0)
 
 
 @dataclasses.dataclass
@@ -90,12 +123,14 @@ class Keys:
     keks: list = dataclasses.field(default_factory=list)
     identities: list = dataclasses.field(default_factory=list)  # 32-byte X25519 secrets
     p256: list = dataclasses.field(default_factory=list)  # EllipticCurvePrivateKey
+    devices: list = dataclasses.field(default_factory=list)  # the same, in a device
+    services: dict = dataclasses.field(default_factory=dict)  # prefix: function of URI, S and blob that gives the DEK or None
     password: bytes = None
     grants: list = dataclasses.field(default_factory=list)  # not keys, but slots that a key opens
     licences: list = dataclasses.field(default_factory=list)
 
     def any(self):
-        return bool(self.keks or self.identities or self.p256 or self.password is not None)
+        return bool(self.keks or self.identities or self.p256 or self.devices or self.services or self.password is not None)
 
 
 # --- 2, 5.3: notation and keys ---------------------------------------------------------------------------------------
@@ -231,6 +266,10 @@ def x25519_shared(secret, public):
     return x25519.X25519PrivateKey.from_private_bytes(secret).exchange(x25519.X25519PublicKey.from_public_bytes(public))
 
 
+def p256_key(secret):
+    return ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256R1())
+
+
 def p256_public(key):
     return key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
@@ -265,10 +304,10 @@ def bech32_encode(prefix, data):
 
 
 def bech32_decode(prefix, text):
-    lower = text.lower()
-    if text not in (lower, text.upper()) or not lower.startswith(prefix + "1"):
+    """BIP 173, in the lower case of `prefix`."""
+    if not text.startswith(prefix + "1"):
         raise ValueError(f"not a {prefix} key")
-    values = [_BECH32.index(c) for c in lower[len(prefix) + 1:]]
+    values = [_BECH32.index(c) for c in text[len(prefix) + 1:]]
     if len(values) < 6 or _bech32_polymod(_bech32_prefix(prefix) + values) != 1:
         raise ValueError("checksum")
     values = values[:-6]
@@ -286,7 +325,12 @@ def identity_text(secret):
 
 
 def identity_from_text(text):
-    return bech32_decode("age-secret-key-", text.strip())
+    if text != text.upper():
+        raise ValueError("an identity is written in capitals")
+    secret = bech32_decode("age-secret-key-", text.lower())
+    if len(secret) != 32:
+        raise ValueError("length of an identity")
+    return secret
 
 
 # --- 5.6: signatures -------------------------------------------------------------------------------------------------
@@ -332,20 +376,19 @@ def parse_signatures(data, class_):
     return entries, at
 
 
-def count_trusted(entries, label, digest, trusted):
-    """How many distinct trusted keys signed; a bad signature of one is refused."""
-    keys = {key_id(public): public for public in trusted}
-    count = 0
+def signers_of(entries, label, digest, keys):
+    """The trusted keys that signed, whether they count or not; a bad signature of one is refused."""
+    by_id, signers = {key_id(key.public): key for key in keys}, []
     for alg, id_, signature in entries:
-        if alg != 1 or id_ not in keys:
+        if alg != 1 or id_ not in by_id:
             continue
         try:
-            ed25519.Ed25519PublicKey.from_public_bytes(keys[id_]).verify(
+            ed25519.Ed25519PublicKey.from_public_bytes(by_id[id_].public).verify(
                 signature, signed_message(label, alg, id_, digest))
         except InvalidSignature:
             raise Refused("signature", "signature of a trusted key") from None
-        count += 1
-    return count
+        signers.append(by_id[id_])
+    return signers
 
 
 # --- 5.2, 5.5: the fixed parts ---------------------------------------------------------------------------------------
@@ -382,20 +425,38 @@ def check_signatures(data, h, policy):
     sigs = data[HDR_SIZE:HDR_SIZE + SIGS_SIZE]
     entries, used = parse_signatures(sigs, "signature")
     need(not any(sigs[used:]), "signature", "SIGS padding")
-    count = count_trusted(entries, "coffer/v1/sig", h["content_id"], policy.trusted)
-    need(count >= policy.threshold or policy.allow_unsigned, "untrusted" if entries else "signature",
-         "not enough trusted signatures")
+    signers = signers_of(entries, "coffer/v1/sig", h["content_id"], policy.trusted)
+    count = sum(key.counts(h["created"]) for key in signers)
+    if count < policy.threshold and not policy.allow_unsigned:
+        need(entries, "signature", "no signature")
+        need(sum(key.in_time(h["created"]) for key in signers) < policy.threshold, "revoked", "key of a publisher")
+        raise Refused("untrusted", "not enough trusted signatures")
     return count > 0
 
 
-def check_facts(h, policy):
+def check_facts(h, policy, state):
     """Step 6."""
     need(not h["incompat"] & UNPROTECTED or policy.allow_unprotected, "unprotected", "file is not encrypted")
     need(not policy.name or h["model_id"] == model_id(policy.name), "wrong_model", "model_id")
-    need(h["model_version"] >= policy.min_version, "rollback", "model_version")
-    now = policy.now or int(time.time())
-    need(h["not_after"] == 0 or now <= h["not_after"], "expired", "not_after")
+    need(h["model_version"] >= policy.least_version(h["model_id"]), "rollback", "model_version")
+    need(not state or h["model_version"] >= state.version(h["model_id"]), "rollback", "model_version was higher")
+    if h["not_after"]:
+        check_clock(policy, state)
+        need(time_of(policy, state) <= h["not_after"], "expired", "not_after")
+    if policy.bundle and policy.bundle.expires:
+        check_clock(policy, state)
+        known = state and any(record[2] == h["content_id"] for record in state.records)
+        need(known or time_of(policy, state) <= policy.bundle.expires, "expired", "trust bundle")
     need(h["content_id"] not in policy.revoked_contents, "revoked", "content")
+
+
+def time_of(policy, state):
+    """T of 5.9.4."""
+    return max(policy.clock(), state.latest if state else 0)
+
+
+def check_clock(policy, state, grace=0):
+    need(not state or policy.clock() + max(3600, grace) >= state.latest, "expired", "the clock went back")
 
 
 @dataclasses.dataclass
@@ -440,8 +501,10 @@ def parse_slot_list(data, at, count):
         need(slot_flags & ~CRITICAL == 0, "format", "flags of a slot")
         need(all(slot_id != other for _, other, _ in slots), "format", "two slots of one id")
         need(kind in BODY_SIZES or not slot_flags & CRITICAL, "unsupported", "critical slot of unknown kind")
-        need(kind not in BODY_SIZES or size == BODY_SIZES[kind], "format", "length of a slot of a known kind")
-        slots.append((kind, slot_id, data[at + 24:at + 24 + size]))
+        body = data[at + 24:at + 24 + size]
+        need(kind == 4 or kind not in BODY_SIZES or size == BODY_SIZES[kind], "format", "length of a slot of a known kind")
+        need(kind != 4 or kms_fields(body), "format", "body of a key service's slot")
+        slots.append((kind, slot_id, body))
         at += 24 + size
     return slots, at
 
@@ -450,7 +513,8 @@ def check_distributor(block, h, policy):
     """5.2: what 0x1 asks of SLOTS and of a grant."""
     if h["incompat"] & SLOTS_SIGNED:
         digest = sha256(block.before_mac, block.mac)
-        need(count_trusted(block.entries, "coffer/v1/slots-sig", digest, policy.distributors) >= 1, "signature",
+        signers = signers_of(block.entries, "coffer/v1/slots-sig", digest, policy.distributors)
+        need(sum(key.state != REVOKED for key in signers) >= policy.distributor_threshold, "signature",
              "no signature of a distributor")
 
 
@@ -509,49 +573,99 @@ def unwrap_hpke(kem, suite, key, enc, ct, context):
     return aead_open(suite, wrap, nonce, b"", ct, "unwrap", "slot")
 
 
-def candidates(slots, h, keys, policy):
-    """Step 9: functions that unwrap, for the slots that a key given matches; passwords last."""
-    suite, content = h["suite"], h["content_id"]
-    passwords = []
-    for kind, slot_id, body in slots:
-        context = slot_context(kind, slot_id, content)
+URI_CHARACTERS = set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~:/?#[]@!$&'()*+,;=%")
+
+
+def kms_fields(body):
+    """URI and blob of a slot of kind 4 (5.7.4); None when the body is not exactly that."""
+    if len(body) < 2 or len(body) < 4 + (uri_len := struct.unpack_from("<H", body)[0]):
+        return None
+    uri, blob_len, blob = body[2:2 + uri_len], struct.unpack_from("<H", body, 2 + uri_len)[0], body[4 + uri_len:]
+    if not 3 <= uri_len <= 512 or not 1 <= blob_len <= 4096 or blob_len != len(blob):
+        return None
+    uri = uri.decode("latin-1")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:.+", uri) or not set(uri) <= URI_CHARACTERS:
+        return None
+    return uri, blob
+
+
+def service_for(uri, services):
+    """The service of the longest prefix that the URI lies below, or None."""
+    plain = re.sub("%2[Ff]", "/", re.sub("%2[Ee]", ".", uri))
+    if {".", ".."} & set(re.split("[/?#:;]", plain)):
+        return None
+    below = [prefix for prefix in services if uri.startswith(prefix) and
+             (uri == prefix or prefix[-1] in ":/" or uri[len(prefix)] in "/?#;")]
+    return services[max(below, key=len)] if below else None
+
+
+AT_HAND, DEVICE, SERVICE, PASSWORD = range(4)  # what an attempt costs
+
+
+def attempts_of(block, suite, keys, policy):
+    """Step 9: (cost, function that unwraps) for the slots that a key given matches."""
+    for kind, slot_id, body in block.slots:
+        context = slot_context(kind, slot_id, block.content_id)
         if kind == 0:
-            yield lambda body=body: body
+            yield AT_HAND, lambda body=body: body
         elif kind == 1:
             for kek in keys.keks:
                 if hmac_sha256(kek, b"coffer/v1/kek-id")[:16] == body[:16]:
-                    yield lambda k=kek, b=body, c=context: unwrap_committed(suite, k, b[16:48], b[48:80], b[80:], c)
+                    yield AT_HAND, lambda k=kek, b=body, c=context: unwrap_committed(suite, k, b[16:48], b[48:80], b[80:], c)
         elif kind in (2, 5):
             kem, size = (X25519_KEM, 32) if kind == 2 else (P256_KEM, 65)
             enc, ct = body[4:4 + size], body[4 + size:]
-            for key in keys.identities if kind == 2 else keys.p256:
+            at_hand = keys.identities if kind == 2 else keys.p256
+            for key in [*at_hand, *(keys.devices if kind == 5 else [])]:
                 public = x25519_public(key) if kind == 2 else p256_public(key)
                 if sha256(b"coffer/v1/hint", enc, public)[:4] == body[:4]:
-                    yield lambda k=key, m=kem, e=enc, t=ct, c=context: unwrap_hpke(m, suite, k, e, t, c)
+                    yield (AT_HAND if key in at_hand else DEVICE,
+                           lambda k=key, m=kem, e=enc, t=ct, c=context: unwrap_hpke(m, suite, k, e, t, c))
+        elif kind == 4 and (service := service_for(kms_fields(body)[0], keys.services)):
+            yield SERVICE, lambda s=service, b=body, c=context: unwrap_kms(s, *kms_fields(b), c)
         elif kind == 3 and keys.password is not None:
-            passwords.append((body, context))
-    for body, context in passwords:
-        def by_password(b=body, c=context):
-            need(14 <= b[16] <= 20, "format", "logN")
-            need(b[16] <= policy.max_log_n, "limit", "logN")
-            password = keys.password[:-1] if keys.password.endswith(b"\n") else keys.password
-            ikm = hashlib.scrypt(password, salt=b"coffer/v1/scrypt" + b[:16], n=1 << b[16], r=8, p=1,
-                                 maxmem=0x7FFFFFFE, dklen=32)
-            return unwrap_committed(suite, ikm, b[:16], b[17:49], b[49:], c)
-        yield by_password
+            yield PASSWORD, lambda b=body, c=context: unwrap_password(suite, b, c, keys, policy)
 
 
-def unwrap(blocks, h, keys, policy):
-    """The DEK from the first slot that opens, grants before SLOTS; and the block it was in."""
+def unwrap_kms(service, uri, blob, context):
+    dek = service(uri, context, blob)
+    need(dek is not None and len(dek) == 32, "unwrap", f"key service of {uri}")
+    return dek
+
+
+def unwrap_password(suite, body, context, keys, policy):
+    need(14 <= body[16] <= 20, "format", "logN")
+    need(body[16] <= policy.max_log_n, "limit", "logN")
+    password = keys.password[:-1] if keys.password.endswith(b"\n") else keys.password
+    ikm = hashlib.scrypt(password, salt=b"coffer/v1/scrypt" + body[:16], n=1 << body[16], r=8, p=1, maxmem=0x7FFFFFFE,
+                         dklen=32)
+    return unwrap_committed(suite, ikm, body[:16], body[17:49], body[49:], context)
+
+
+class Calls:
+    """How often providers may still be asked in one open (5.7.5)."""
+
+    def __init__(self, policy):
+        self.left = policy.max_calls
+
+    def take(self):
+        self.left -= 1
+        return self.left >= 0
+
+
+def unwrap(blocks, suite, keys, policy, calls):
+    """The DEK from the first slot that opens: what costs least first, then grants before SLOTS; and the block it was in."""
     failure = Refused("no_recipient", "no slot for the keys given")
-    for block in blocks:
-        for attempt in candidates(block.slots, h, keys, policy):
-            try:
-                return attempt(), block
-            except Refused as refused:
-                if refused.class_ != "unwrap":
-                    raise
-                failure = refused
+    attempts = [(cost, attempt, block) for block in blocks for cost, attempt in attempts_of(block, suite, keys, policy)]
+    for cost, attempt, block in sorted(attempts, key=lambda entry: entry[0]):
+        if cost in (DEVICE, SERVICE) and not calls.take():
+            continue
+        try:
+            return attempt(), block
+        except Refused as refused:
+            if refused.class_ != "unwrap":
+                raise
+            failure = refused
     raise failure
 
 
@@ -759,13 +873,29 @@ class Model:
 
 
 def check_policy(policy):
-    """Step 1."""
+    """Step 1; returns what is remembered, or None."""
     need(policy.trusted or policy.allow_unsigned, "untrusted", "no trusted signer and no permission to do without")
-    for public in policy.trusted + policy.distributors:
+    for key in policy.trusted + policy.distributors + policy.licensors:
         try:
-            check_public(public)
+            check_public(key.public)
         except ValueError as error:
             raise Refused("untrusted", str(error)) from None
+    if not policy.store:
+        return None
+    state = policy.store.load()
+    if policy.bundle:
+        state.adopt(policy.bundle)
+        policy.store.save(state)
+    return state
+
+
+def remember(h, slots, policy, state, signed):
+    """After step 16 (5.9.4)."""
+    if state and signed:
+        state.see_time(policy.clock())
+        state.see(h["model_id"], h["model_version"], h["content_id"],
+                  slots.generation if h["incompat"] & SLOTS_SIGNED else 0)
+        policy.store.save(state)
 
 
 def read_table(data, h):
@@ -783,10 +913,10 @@ def chunks_of(data, h):
 
 def verify(data, policy):
     """Without a key: steps 1 to 7, manifest_hash, TABLE and every leaf."""
-    check_policy(policy)
+    state = check_policy(policy)
     h = parse_header(data, policy)
     signed = check_signatures(data, h, policy)
-    check_facts(h, policy)
+    check_facts(h, policy, state)
     check_slots(parse_slots(data[h["body_len"]:]), h, policy, signed)
     need(sha256(data[PAGE:h["table_off"]]) == h["manifest_hash"], "manifest_auth", "manifest_hash")
     for i, ((_, expected), chunk) in enumerate(zip(read_table(data, h), chunks_of(data, h))):
@@ -810,38 +940,43 @@ def open_manifest(data, h, keys, policy):
     return manifest, plain[:4 + size]
 
 
-def unwrap_licensed(blocks, h, keys, policy):
+def unwrap_licensed(blocks, h, keys, policy, state):
     """Steps 8 and 9 for a file with 0x4."""
     import licence  # which imports this module
     refusal, accepted = Refused("licence", "none was given"), []
     for data in keys.licences:
         try:
-            accepted.append(licence.accept(data, h, policy, policy.now or int(time.time())))
+            accepted.append(licence.accept(data, h, policy, time_of(policy, state)))
         except Refused as refused:
             refusal = refused
     if not accepted:
         raise refusal
+    claims = [each.claims for each in accepted]
+    if any(c["not_before"] or c["not_after"] for c in claims):
+        check_clock(policy, state, max(c["grace"] for c in claims))
     return licence.unwrap(accepted, blocks, h, keys, policy)
 
 
 def open_file(data, policy, keys):
     """All steps of 5.5."""
-    check_policy(policy)
+    state = check_policy(policy)
     h = parse_header(data, policy)
     signed = check_signatures(data, h, policy)
-    check_facts(h, policy)
+    check_facts(h, policy, state)
     slots = parse_slots(data[h["body_len"]:])
     check_slots(slots, h, policy, signed)
     blocks = [*grants_for(keys.grants, h, policy), slots]
     if h["incompat"] & LICENCE_REQUIRED:
-        dek, used = unwrap_licensed(blocks, h, keys, policy)
+        dek, used = unwrap_licensed(blocks, h, keys, policy, state)
     else:
-        dek, used = unwrap(blocks, h, keys, policy)
+        dek, used = unwrap(blocks, h["suite"], keys, policy, Calls(policy))
     file_keys = FileKeys(dek, h["suite"], h["salt"], h["file_id"])
     need(file_keys.commit == h["key_commit"], "commitment", "key_commit")
     for block in (slots, used):
         mac = hmac_sha256(file_keys.slots_mac, b"coffer/v1/slots", data[:HDR_SIZE], block.before_mac)
         need(mac == block.mac, "header_auth", "MAC of SLOTS")
+    if state and h["incompat"] & SLOTS_SIGNED:
+        need(slots.generation >= state.generation(h["content_id"]), "rollback", "generation of SLOTS")
     manifest, buffer = open_manifest(data, h, file_keys, policy)
     payload = b""
     for i, ((tag, expected), chunk) in enumerate(zip(read_table(data, h), chunks_of(data, h))):
@@ -849,6 +984,7 @@ def open_file(data, policy, keys):
         payload += aead_open(h["suite"], file_keys.payload[:32], file_keys.chunk_nonce(i), chunk_aad(h, i), chunk + tag,
                              "chunk_auth", f"chunk {i}")
     check_payload(manifest, payload)
+    remember(h, slots, policy, state, signed)
     return Model(h, manifest, payload, buffer, dek, slots.generation)
 
 
@@ -860,16 +996,24 @@ def read_vector(vector):
     return [tuple(line.split(": ", 1)) for line in head.decode().splitlines()], data
 
 
+def testkit_service(uri, context, blob):
+    """The key service of README.md: the blob is the answer and a hash that binds it to URI and S."""
+    answer, proof = blob[:-32], blob[-32:]
+    return answer if proof == sha256(b"coffer/testkit/kms", uri.encode(), b"\0", context, answer) else None
+
+
 def vector_policy(head):
     """Policy and keys that the head of a vector asks for."""
+    import bundle  # which imports this module
     policy, keys = Policy(), Keys()
     for key, value in head:
-        if key == "trust":
-            policy.trusted.append(bytes.fromhex(value))
-        elif key == "distributor":
-            policy.distributors.append(bytes.fromhex(value))
-        elif key == "licensor":
-            policy.licensors.append(bytes.fromhex(value))
+        if key in ("trust", "distributor", "licensor"):
+            roles = {"trust": policy.trusted, "distributor": policy.distributors, "licensor": policy.licensors}
+            roles[key].append(Key(bytes.fromhex(value)))
+        elif key == "bundle":
+            bundle.follow(policy, bundle.load(bytes.fromhex(value)))
+        elif key == "state":
+            policy.store = bundle.Store(None if value == "none" else bytes.fromhex(value))
         elif key == "licence":
             keys.licences.append(bytes.fromhex(value))
         elif key == "product":
@@ -880,6 +1024,10 @@ def vector_policy(head):
             keys.keks.append(bytes.fromhex(value))
         elif key == "identity":
             keys.identities.append(identity_from_text(value))
+        elif key in ("p256", "p256-device"):
+            (keys.p256 if key == "p256" else keys.devices).append(p256_key(bytes.fromhex(value)))
+        elif key in ("kms", "kms-down"):
+            keys.services[value] = testkit_service if key == "kms" else lambda *_: None
         elif key == "password":
             keys.password = value.encode()
         elif key == "grant":
@@ -898,7 +1046,7 @@ def vector_policy(head):
             field = {"min-version": "min_version", "time": "now", "cap-file": "max_file",
                      "cap-manifest": "max_manifest"}.get(key, key)
             setattr(policy, field, int(value))
-        elif key not in ("expect", "verify", "comment", "manifest", "payload"):
+        elif key not in ("expect", "verify", "comment", "manifest", "payload", "state-after"):
             raise ValueError(f"head of a vector: {key}")
     return policy, keys
 
@@ -914,26 +1062,66 @@ def outcome(action):
 def run_vector(vector):
     """What is wrong with this reader's answers to a vector, or None."""
     head, data = read_vector(vector)
+    return run_container(head, data) if head[0][0] != "file" else run_other(head, data)
+
+
+def run_container(head, data):
     expected = dict(head)
-    opened, model = outcome(lambda: open_file(data, *vector_policy(head)))
-    verified, reason = outcome(lambda: verify(data, vector_policy(head)[0]))
+    store = None
+
+    def with_policy(use):
+        def action():
+            nonlocal store
+            policy, keys = vector_policy(head)
+            store = policy.store
+            return use(policy, keys)
+        return outcome(action)
+    verified, reason = with_policy(lambda policy, _: verify(data, policy))
+    opened, model = with_policy(lambda policy, keys: open_file(data, policy, keys))
     if opened != expected["expect"]:
         return f"opened: {model}, expected {expected['expect']}"
     if verified != expected.get("verify", expected["expect"]):
         return f"verified: {reason}, expected {expected.get('verify', expected['expect'])}"
     if opened == "success" and model.digests() != (expected.get("manifest"), expected.get("payload")):
         return f"digests {model.digests()}"
+    if store and store.text() != expected.get("state-after", expected["state"]):
+        return f"state {store.text()}"
     return None
 
 
+def run_other(head, data):
+    """A bundle, a state or a key file."""
+    import bundle
+    import keyfile  # which imports this module
+    expected, kind = dict(head), dict(head)["file"]
+
+    def read():
+        if kind == "bundle" and "bundle" in expected:
+            return [bundle.update(bundle.load(bytes.fromhex(expected["bundle"])), data).digest.hex()]
+        if kind == "bundle":
+            return [bundle.load(data).digest.hex()]
+        if kind == "state":
+            return [bundle.State.decode(data).encode().hex()]
+        return keyfile.read(kind, data, expected.get("passphrase", "").encode())
+    found, result = outcome(read)
+    wanted = {"bundle": [expected.get("digest")], "state": [data.hex()]}.get(kind, [v for k, v in head if k == "key"])
+    if found != expected["expect"]:
+        return f"{result}, expected {expected['expect']}"
+    return f"{result} instead of {wanted}" if found == "success" and result != wanted else None
+
+
 def main(arguments):
+    import bundle
+    import keyfile
     policy, keys, files = Policy(), Keys(), []
     arguments = iter(arguments)
     for argument in arguments:
         if argument == "--trust":
-            policy.trusted.append(bytes.fromhex(next(arguments)))
+            policy.trusted.append(Key(bytes.fromhex(next(arguments))))
         elif argument == "--distributor":
-            policy.distributors.append(bytes.fromhex(next(arguments)))
+            policy.distributors.append(Key(bytes.fromhex(next(arguments))))
+        elif argument == "--bundle":
+            bundle.follow(policy, bundle.load(pathlib.Path(next(arguments)).read_bytes()))
         elif argument == "--password":
             keys.password = next(arguments).encode()
         elif argument == "--grant":
@@ -943,8 +1131,7 @@ def main(arguments):
             if key.startswith("raw:"):
                 keys.keks.append(pathlib.Path(key[4:]).read_bytes())
             else:
-                lines = [key] if key.startswith("AGE-") else pathlib.Path(key).read_text().splitlines()
-                keys.identities += [identity_from_text(line) for line in lines if line.startswith("AGE-")]
+                keyfile.add(keys, key.encode() if key.startswith("AGE-") else pathlib.Path(key).read_bytes())
         elif argument in ("--allow-unsigned", "--allow-unprotected"):
             setattr(policy, argument[2:].replace("-", "_"), True)
         elif argument.startswith("--"):

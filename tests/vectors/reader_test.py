@@ -19,7 +19,7 @@ from model_pack import Failed, ModelPack, ROOT, read_npy, use_venv  # noqa: E402
 use_venv("cryptography")
 
 import generate  # noqa: E402
-from reader import (Keys, Policy, Refused, identity_from_text, identity_text, open_file, run_vector, verify,  # noqa: E402
+from reader import (Key, Keys, Policy, Refused, identity_from_text, identity_text, open_file, run_vector, verify,  # noqa: E402
                     x25519_public)
 from writer import to_kek, to_x25519  # noqa: E402
 
@@ -57,7 +57,7 @@ def files_of_model_pack(tool):
     kek.chmod(0o600)
     identity = next(line for line in tool.identity.read_text().splitlines() if line.startswith("AGE-"))
     public = base64.b64decode("".join(tool.trusted.read_text().splitlines()[1:-1]))[-32:]
-    policy = Policy(trusted=[public], name="test.filetypes", min_version=1)
+    policy = Policy(trusted=[Key(public)], name="test.filetypes", min_version=1)
     count = 0
     for suite in ("aes-256-gcm", "chacha20-poly1305"):
         for more in ([], ["--pad", "--attach", kek, "--meta", "a=b", "--expires", "90d"]):
