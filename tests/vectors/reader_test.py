@@ -18,7 +18,10 @@ from model_pack import Failed, ModelPack, ROOT, read_npy, use_venv  # noqa: E402
 
 use_venv("cryptography")
 
+import bundle  # noqa: E402
 import generate  # noqa: E402
+import generate_trust  # noqa: E402
+import keyfile  # noqa: E402
 from reader import (Key, Keys, Policy, Refused, identity_from_text, identity_text, open_file, run_vector, verify,  # noqa: E402
                     x25519_public)
 from writer import to_kek, to_x25519  # noqa: E402
@@ -116,8 +119,83 @@ def files_of_the_writer(tool):
     print("4 files of the writer verified and run")
 
 
+def public_of(file):
+    """The key in a file of model-pack, and that reader and file agree on it."""
+    return bytes.fromhex(keyfile.read("public-key", file.read_bytes(), b"")[0].split()[1])
+
+
+def keys_of_model_pack(tool):
+    """Key files that model-pack writes are read here, and the other way round."""
+    key, public = tool.dir / "p256.key", tool.dir / "p256.pem"
+    tool.call("key", "new", "--p256", "--out", key)
+    public.write_text(tool.call("key", "pub", key))
+    for private, recipient in ((key, public), (tool.identity, tool.recipient)):
+        check(keyfile.read("keys", private.read_bytes(), b"") == keyfile.read("recipients", recipient.read_bytes(), b""), f"key pub {private.name}")
+    check(keyfile.read("signing-key", tool.signing.read_bytes(), b"") == keyfile.read("public-key", tool.trusted.read_bytes(), b""), "key pub, signing")
+    file = tool.pack(MODEL, "filetypes", "fp32", "--encrypt-to", public)
+    keys = Keys()
+    keyfile.add(keys, key.read_bytes())
+    open_file(file.read_bytes(), Policy(trusted=[Key(public_of(tool.trusted))]), keys)
+    algorithm = generate_trust.sequence(generate_trust.EC_OID, generate_trust.P256_OID)
+    own = tool.dir / "own.key"
+    own.write_bytes(generate_trust.pem("PRIVATE KEY", generate_trust.pkcs8(algorithm, generate_trust.ec_private(
+        generate_trust.P256, generate_trust.P256_PUBLIC))))
+    own.chmod(0o600)
+    check(keyfile.read("recipients", tool.call("key", "pub", own).encode(), b"") == [f"p256 {generate_trust.P256_PUBLIC.hex()}"], "key pub of a key written here")
+    print("3 keys of model-pack read")
+
+
+def bundles_of_model_pack(tool):
+    """A chain of bundles and a state: made by model-pack and followed here, made here and followed by model-pack."""
+    roots = [tool.dir / f"root{i}" for i in range(2)]
+    for root in roots:
+        tool.call("key", "new", "--signing", "--out", root)
+        root.with_suffix(".pem").write_text(tool.call("key", "pub", root))
+    first, second, state = (tool.dir / name for name in ("1.trust", "2.trust", "seen"))
+    sign = [word for root in roots for word in ("--sign", root)]
+    tool.call("trust", "new", *[word for root in roots for word in ("--root", root.with_suffix(".pem"))], "--threshold", "root=2",
+              "--publisher", tool.trusted, "-o", first)
+    tool.call("trust", "sign", first, *sign)
+    tool.call("trust", "new", "--from", first, "--min-version", "test.filetypes=1", "-o", second)
+    tool.call("trust", "sign", second, *sign)
+    anchor = bundle.load(first.read_bytes())
+    newest = bundle.update(anchor, first.read_bytes() + second.read_bytes())
+    check((anchor.number, newest.number) == (1, 2), "numbers of bundles")
+    check(anchor.keys[bundle.PUBLISHER] == [Key(public_of(tool.trusted))], "publisher of a bundle")
+
+    file = tool.pack(MODEL, "filetypes", "fp32")
+    tool.call("trust", "init", "--bundle", first, "--state", state)
+    tool.call("trust", "update", second, "--state", state)
+    tool.call("verify", file, "--key", tool.identity, "--state", state)
+    data = next(path.read_bytes() for path in sorted(state.rglob("*")) if path.is_file() and path.read_bytes()[:4] == b"COST")
+    check(bundle.State.decode(data).encode() == data, "a state of model-pack")
+    policy, keys = Policy(store=bundle.Store(data)), Keys()
+    bundle.follow(policy, newest)
+    keyfile.add(keys, tool.identity.read_bytes())
+    open_file(file.read_bytes(), policy, keys)
+    content = verify(file.read_bytes(), policy)["content_id"]
+    check([record[2] for record in bundle.State.decode(policy.store.data).records] == [content], "the record of a file")
+    check(bundle.State.decode(data).number == 2, "the bundle in a state")
+
+    own = tool.dir / "own.trust"
+    rules = generate_trust.draft(keys=[*generate_trust.keys_of(), bundle.key(bundle.PUBLISHER, public_of(tool.trusted))], distributors=0, licensors=0)
+    own.write_bytes(rules.write())
+    tool.call("verify", file, "--bundle", own)
+    own.write_bytes(generate_trust.flip(70)(rules.write()))
+    try:
+        tool.call("verify", file, "--bundle", own)
+        check(False, "a damaged bundle was followed")
+    except Failed as failed:
+        check(failed.code not in (0, 139), f"exit code {failed.code}")
+    print("3 bundles and a state followed")
+
+
 def main(folder):
     vectors(folder)
+    with ModelPack() as tool:
+        keys_of_model_pack(tool)
+    with ModelPack() as tool:
+        bundles_of_model_pack(tool)
     with ModelPack() as tool:
         files_of_model_pack(tool)
     with ModelPack() as tool:
