@@ -4,6 +4,7 @@
 
 #include "coffer/kernels/copy_params.hpp"
 #include "coffer/kernels/simd.hpp"
+#include "coffer/kernels/transpose.hpp"
 
 namespace coffer::kernels {
 
@@ -37,29 +38,6 @@ struct CopyPlanes {
         for (int64_t i = 0; i < n; ++i) one<N>(to + i * dst_step, from + i * src_step);
     }
 
-    // 4 x 4 elements of 4 bytes through registers.
-    static void transpose_4x4(char* to, int64_t to_step, const char* from, int64_t from_step) {
-#if defined(__x86_64__) || defined(__i386__)
-        using Tag = xsimd::sse2;
-#else
-        using Tag = typename Arch::tag;
-#endif
-        using F = xsimd::batch<float, Tag>;
-        using D = xsimd::batch<double, Tag>;
-        F r[4];
-        for (int i = 0; i < 4; ++i) r[i] = F::load_unaligned(reinterpret_cast<const float*>(from + i * from_step));
-        const F t0 = xsimd::zip_lo(r[0], r[1]), t1 = xsimd::zip_lo(r[2], r[3]);
-        const F t2 = xsimd::zip_hi(r[0], r[1]), t3 = xsimd::zip_hi(r[2], r[3]);
-        const auto pair = [](F a) { return xsimd::bitwise_cast<D>(a); };
-        const auto store = [&](int i, D d) {
-            xsimd::bitwise_cast<F>(d).store_unaligned(reinterpret_cast<float*>(to + i * to_step));
-        };
-        store(0, xsimd::zip_lo(pair(t0), pair(t1)));
-        store(1, xsimd::zip_hi(pair(t0), pair(t1)));
-        store(2, xsimd::zip_lo(pair(t2), pair(t3)));
-        store(3, xsimd::zip_hi(pair(t2), pair(t3)));
-    }
-
     // dst[i][k] = src[k][i], i < n1 (step dst1), k < n0 (step src0), in tiles that stay in the first cache.
     template <int N>
     static void transposed(char* to, const char* from, int64_t n1, int64_t n0, int64_t dst1, int64_t src0) {
@@ -73,7 +51,8 @@ struct CopyPlanes {
                     for (; k + 4 <= k1; k += 4) {
                         int64_t i = i0;
                         for (; i + 4 <= i1; i += 4)
-                            transpose_4x4(to + i * dst1 + k * N, dst1, from + k * src0 + i * N, src0);
+                            transpose_4x4<Arch>(from + k * src0 + i * N, src0,
+                                                [&](int64_t q) { return to + (i + q) * dst1 + k * N; });
                         for (; i < i1; ++i) {
                             for (int64_t q = k; q < k + 4; ++q)
                                 one<N>(to + i * dst1 + q * N, from + q * src0 + i * N);

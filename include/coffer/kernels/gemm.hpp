@@ -3,6 +3,7 @@
 #pragma once
 
 #include "coffer/kernels/gemm_tile.hpp"
+#include "coffer/kernels/transpose.hpp"
 
 namespace coffer::kernels {
 
@@ -75,6 +76,35 @@ bool gemm_f32(const void* params, void* const* operands, size_t begin, size_t en
     return true;
 }
 
+// One panel of a matrix whose columns lie in one piece each, as the weights of a convolution do: the taps of a
+// channel side by side, one channel after the other.
+template <class Arch>
+void pack_columns(const PackParams& p, const float* src, float* dst, size_t width, size_t columns) {
+    constexpr size_t kTile = 16;  // floats of a cache line
+    const size_t depth = p.taps * p.channels;
+    for (size_t j0 = 0; j0 < depth; j0 += kTile) {
+        const size_t count = depth - j0 < kTile ? depth - j0 : kTile;
+        float* rows[kTile];
+        for (size_t j = 0; j < count; ++j) {
+            rows[j] = dst + ((j0 + j) % p.taps * p.channels + (j0 + j) / p.taps) * width;
+            for (size_t n = columns; n < width; ++n) rows[j][n] = 0;
+        }
+        for (size_t n0 = 0; n0 < columns; n0 += 4) {
+            const float* from = src + n0 * p.n_stride + j0;
+            const size_t n_count = columns - n0 < 4 ? columns - n0 : 4;
+            size_t j = 0;
+            for (; n_count == 4 && j + 4 <= count; j += 4) {
+                transpose_4x4<Arch>(reinterpret_cast<const char*>(from + j),
+                                    static_cast<int64_t>(p.n_stride * sizeof(float)),
+                                    [&](int i) { return rows[j + static_cast<size_t>(i)] + n0; });
+            }
+            for (; j < count; ++j) {
+                for (size_t n = 0; n < n_count; ++n) rows[j][n0 + n] = from[n * p.n_stride + j];
+            }
+        }
+    }
+}
+
 template <class Arch>
 bool pack_panels_f32(const void* params, void* const* operands, size_t begin, size_t end) {
     using V = Batch<Arch, float>;
@@ -87,6 +117,10 @@ bool pack_panels_f32(const void* params, void* const* operands, size_t begin, si
                               batch % p.inner_batch * p.inner_stride + column * p.n_stride;
         const auto* src = static_cast<const float*>(operands[0]) + offset;
         auto* dst = static_cast<float*>(operands[1]) + batch * p.panels.size() + p.panels.offset_of(panel);
+        if (p.n_stride != 1 && p.c_stride == p.taps && (p.taps == 1 || p.tap_stride == 1)) {
+            pack_columns<Arch>(p, src, dst, width, columns);
+            continue;
+        }
         for (size_t tap = 0; tap < p.taps; ++tap) {
             const float* row = src + tap * p.tap_stride;
             for (size_t c = 0; c < p.channels; ++c, row += p.c_stride, dst += width) {
