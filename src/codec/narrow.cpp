@@ -10,17 +10,16 @@
 namespace coffer::codec {
 namespace {
 
-// Vectorizes, and does not depend on how the thread treats subnormal numbers: no step has a subnormal result.
+// With masks in place of branches, so that compilers vectorize it; does not depend on how the thread treats subnormal
+// numbers: no step has a subnormal result.
 float widened(Float16 h) {
     const uint32_t sign = uint32_t(h.bits & 0x8000u) << 16;
     const uint32_t rest = uint32_t(h.bits & 0x7fffu) << 13;
-    const uint32_t normal = rest + (112u << 23);
-    const uint32_t infinite = rest + (224u << 23);
-    const float magic = std::bit_cast<float>(113u << 23);
-    const uint32_t small = std::bit_cast<uint32_t>(std::bit_cast<float>(rest + (113u << 23)) - magic);
-    uint32_t bits = rest >= (31u << 23) ? infinite : normal;
-    bits = rest < (1u << 23) ? small : bits;
-    return std::bit_cast<float>(sign | bits);
+    const uint32_t least = 113u << 23;  // 2^-14
+    const uint32_t small = std::bit_cast<uint32_t>(std::bit_cast<float>(rest + least) - std::bit_cast<float>(least));
+    const uint32_t is_small = -uint32_t(rest < (1u << 23)), is_special = -uint32_t(rest >= (31u << 23));
+    const uint32_t large = rest + (112u << 23) + (is_special & (112u << 23));
+    return std::bit_cast<float>(sign | (small & is_small) | (large & ~is_small));
 }
 float widened(Bfloat16 b) {
     return to_float(b);
