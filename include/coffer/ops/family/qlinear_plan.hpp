@@ -56,33 +56,75 @@ struct QWeightOrder {
     size_t group_bytes() const { return padded() * quads * kernels::kQQuad; }
 };
 
-// A column whose weights lie side by side in the order of k.
-inline void q_pack_column(const uint8_t* src, size_t k, uint8_t flip, uint8_t* lane) {
+// A panel of columns whose weights lie side by side in the order of k, `stride` apart.
+inline void q_pack_panel(const uint8_t* src, size_t columns, size_t stride, size_t k, uint8_t flip, uint8_t* dst) {
     const uint32_t flips = flip * 0x01010101u;
     size_t i = 0;
-    for (; i + kernels::kQQuad <= k; i += kernels::kQQuad, lane += kernels::kQPanelBytes) {
-        uint32_t quad;
-        std::memcpy(&quad, src + i, sizeof(quad));
-        quad ^= flips;
-        std::memcpy(lane, &quad, sizeof(quad));
+    for (; i + kernels::kQQuad <= k; i += kernels::kQQuad, dst += kernels::kQPanelBytes) {
+        for (size_t column = 0; column < columns; ++column) {
+            uint32_t quad;
+            std::memcpy(&quad, src + column * stride + i, sizeof(quad));
+            quad ^= flips;
+            std::memcpy(dst + column * kernels::kQQuad, &quad, sizeof(quad));
+        }
     }
-    for (; i < k; ++i) *lane++ = src[i] ^ flip;
+    for (size_t column = 0; i < k && column < columns; ++column) {
+        for (size_t rest = i; rest < k; ++rest) {
+            dst[column * kernels::kQQuad + rest - i] = src[column * stride + rest] ^ flip;
+        }
+    }
+}
+// The same where a row holds the weights of all columns for one k, rows `stride` apart.
+inline void q_pack_rows(const uint8_t* src, size_t columns, size_t stride, size_t k, uint8_t flip, uint8_t* dst) {
+    const uint32_t flips = flip * 0x01010101u;
+    const auto load = [&](const uint8_t* at) {
+        uint32_t word;
+        std::memcpy(&word, at, sizeof(word));
+        return word ^ flips;
+    };
+    size_t i = 0;
+    for (; columns == kernels::kQPanel && i + kernels::kQQuad <= k; i += kernels::kQQuad) {
+        // 4 x 4 bytes at a time, exchanged in words: first the bytes of two rows, then pairs of bytes.
+        constexpr uint32_t kEven = 0x00ff00ff, kOdd = 0xff00ff00, kLow = 0x0000ffff, kHigh = 0xffff0000;
+        for (size_t column = 0; column < kernels::kQPanel; column += 4, dst += 16) {
+            const uint8_t* const at = src + i * stride + column;
+            const uint32_t a = load(at), b = load(at + stride), c = load(at + 2 * stride), d = load(at + 3 * stride);
+            const uint32_t ab_even = (a & kEven) | (b & kEven) << 8, ab_odd = (a & kOdd) >> 8 | (b & kOdd);
+            const uint32_t cd_even = (c & kEven) | (d & kEven) << 8, cd_odd = (c & kOdd) >> 8 | (d & kOdd);
+            const uint32_t quads[4] = {(ab_even & kLow) | cd_even << 16, (ab_odd & kLow) | cd_odd << 16,
+                                       ab_even >> 16 | (cd_even & kHigh), ab_odd >> 16 | (cd_odd & kHigh)};
+            std::memcpy(dst, quads, sizeof(quads));
+        }
+    }
+    for (size_t q = 0; i < k; ++i, q = (q + 1) % kernels::kQQuad) {
+        for (size_t column = 0; column < columns; ++column) {
+            dst[column * kernels::kQQuad + q] = src[i * stride + column] ^ flip;
+        }
+        if (q == kernels::kQQuad - 1) dst += kernels::kQPanelBytes;
+    }
 }
 inline Status q_pack_weights(const TensorView& src, void* dst, const void* arg) {
     const auto& o = *static_cast<const QWeightOrder*>(arg);
     static_assert(kernels::kQQuad == 4);
     const uint8_t flip = src.dtype == DType::kUint8 ? 0x80 : 0;
     const bool side_by_side = o.channel_stride == 1 && o.channels == o.k;
+    const bool rows = o.column_stride == 1 && o.channels == o.k && !side_by_side;
     auto* out = static_cast<uint8_t*>(dst);
     for (size_t g = 0; g < o.groups; ++g, out += o.group_bytes()) {
-        for (size_t column = 0; column < o.columns; ++column) {
-            const uint8_t* tap = src.as<const uint8_t>() + (g * o.columns + column) * o.column_stride;
-            uint8_t* lane = out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
-                                      kernels::kQQuad;
-            if (side_by_side) {
-                q_pack_column(tap, o.k, flip, lane);
-                continue;
-            }
+        const uint8_t* first = src.as<const uint8_t>() + g * o.columns * o.column_stride;
+        for (size_t column = 0; side_by_side && column < o.columns; column += kernels::kQPanel) {
+            q_pack_panel(first + column * o.column_stride, std::min(o.columns - column, kernels::kQPanel),
+                         o.column_stride, o.k, flip, out + column * o.quads * kernels::kQQuad);
+        }
+        for (size_t column = 0; rows && column < o.columns; column += kernels::kQPanel) {
+            q_pack_rows(first + column, std::min(o.columns - column, kernels::kQPanel), o.channel_stride, o.k, flip,
+                        out + column * o.quads * kernels::kQQuad);
+        }
+        for (size_t column = 0; !side_by_side && !rows && column < o.columns; ++column) {
+            const uint8_t* tap = first + column * o.column_stride;
+            uint8_t* lane =
+                out + (column / kernels::kQPanel * o.quads * kernels::kQPanel + column % kernels::kQPanel) *
+                          kernels::kQQuad;
             for (size_t i = 0; i < o.k; tap += o.tap_stride) {
                 const uint8_t* from = tap;
                 for (size_t c = 0; c < o.channels; ++c, ++i, from += o.channel_stride) {
@@ -200,18 +242,46 @@ inline int32_t q_sum_run(const uint8_t* src, size_t n, bool is_signed) {
     for (; i < n; ++i) total += static_cast<uint8_t>(src[i] ^ static_cast<uint8_t>(flip));
     return static_cast<int32_t>(static_cast<int64_t>(total) - 128 * static_cast<int64_t>(n));
 }
+// Adds `k` rows of weights, `stride` apart, to the sums of their columns; unsigned ones count from -128. Eight
+// columns at a time, in the bytes of two words.
+inline void q_sum_rows(const uint8_t* src, size_t columns, size_t stride, size_t k, bool is_signed, int32_t* sums) {
+    constexpr uint64_t kEven = 0x00ff00ff00ff00ff;
+    const uint64_t flip = is_signed ? 0x8080808080808080 : 0;
+    const auto add_column = [&](size_t column, size_t first, size_t rows) {
+        for (size_t i = first; i < first + rows; ++i) {
+            sums[column] += static_cast<uint8_t>(src[i * stride + column] ^ static_cast<uint8_t>(flip)) - 128;
+        }
+    };
+    for (size_t i = 0; i < k; i += 256) {  // as many bytes as 16 bits can hold the sum of
+        const size_t rows = std::min<size_t>(k - i, 256);
+        size_t column = 0;
+        for (; column + 8 <= columns; column += 8) {
+            uint64_t even = 0, odd = 0;
+            for (size_t row = 0; row < rows; ++row) {
+                uint64_t word;
+                std::memcpy(&word, src + (i + row) * stride + column, sizeof(word));
+                word ^= flip;
+                even += word & kEven;
+                odd += word >> 8 & kEven;
+            }
+            for (size_t j = 0; j < 8; ++j) {
+                const uint64_t sum = (j % 2 == 0 ? even : odd) >> (j / 2 * 16) & 0xffff;
+                sums[column + j] += static_cast<int32_t>(sum) - 128 * static_cast<int32_t>(rows);
+            }
+        }
+        for (; column < columns; ++column) add_column(column, i, rows);
+    }
+}
 // Sums over k of the weights as the kernels see them, int32 for each padded column of each group.
 inline Status q_pack_sums(const TensorView& src, void* dst, const void* arg) {
     const auto& o = *static_cast<const QWeightOrder*>(arg);
     auto* sums = static_cast<int32_t*>(dst);
     const bool one_run = o.column_stride == o.k;  // the weights of a column, in whatever order
-    const bool rows = o.column_stride == 1 && o.channels == o.k && src.dtype != DType::kUint8;
+    const bool rows = o.column_stride == 1 && o.channels == o.k;
     for (size_t g = 0; g < o.groups; ++g) {
         if (rows) {
-            const int8_t* row = src.as<const int8_t>() + g * o.columns;
-            for (size_t i = 0; i < o.k; ++i, row += o.channel_stride) {
-                for (size_t column = 0; column < o.columns; ++column) sums[g * o.padded() + column] += row[column];
-            }
+            q_sum_rows(src.as<const uint8_t>() + g * o.columns, o.columns, o.channel_stride, o.k,
+                       src.dtype != DType::kUint8, sums + g * o.padded());
             continue;
         }
         for (size_t column = 0; column < o.columns; ++column) {
@@ -315,18 +385,22 @@ class QPlanner {
      public:
         Parameter(const QPlanner& planner, int role, double absent)
             : view_(q_has(planner.c_, role) ? &planner.value(role) : nullptr), absent_(absent) {
-            if (!view_) return;
-            one_ = view_->elements() == 1;
-            if (view_->dtype == DType::kFloat) floats_ = view_->as<const float>();
+            one_ = view_ && view_->elements() == 1;
         }
         double operator[](int64_t i) const {
+            if (!view_) return absent_;
             if (one_) i = 0;
-            return floats_ ? double{floats_[i]} : view_ ? load_double(*view_, i) : absent_;
+            switch (view_->dtype) {  // those that quantized models have
+                case DType::kFloat: return static_cast<double>(view_->as<const float>()[i]);
+                case DType::kInt32: return static_cast<double>(view_->as<const int32_t>()[i]);
+                case DType::kInt8: return static_cast<double>(view_->as<const int8_t>()[i]);
+                case DType::kUint8: return static_cast<double>(view_->as<const uint8_t>()[i]);
+                default: return load_double(*view_, i);
+            }
         }
 
      private:
         const TensorView* view_;
-        const float* floats_ = nullptr;
         double absent_;
         bool one_ = false;
     };
@@ -458,9 +532,9 @@ class QPlanner {
         std::memset(out, 0, bytes);
         const DepthwiseWeights all(*this);
         for (size_t channel = 0; channel < channels; ++channel) {
-            for (size_t t = 0; t < taps; ++t) {
-                out[(t / 2 * padded + channel) * 2 + t % 2] = static_cast<int16_t>(all.at(channel, t));
-            }
+            all.read(channel, [&](size_t t, int32_t weight) {
+                out[(t / 2 * padded + channel) * 2 + t % 2] = static_cast<int16_t>(weight);
+            });
         }
         return Operand::at(out);
     }
@@ -469,10 +543,15 @@ class QPlanner {
      public:
         explicit DepthwiseWeights(const QPlanner& planner)
             : view_(planner.value(planner.r_.w)), zeros_(planner, planner.r_.w_zero, 0), taps_(planner.o_.k) {}
-        int32_t at(size_t channel, size_t tap) const {
-            const size_t i = channel * taps_ + tap;
-            const int32_t w = view_.dtype == DType::kInt8 ? view_.as<const int8_t>()[i] : view_.as<const uint8_t>()[i];
-            return w - static_cast<int32_t>(zeros_[static_cast<int64_t>(channel)]);
+        // Calls visit(tap, weight) along a channel.
+        template <class Visit>
+        void read(size_t channel, const Visit& visit) const {
+            const auto zero = static_cast<int32_t>(zeros_[static_cast<int64_t>(channel)]);
+            const uint8_t* from = view_.as<const uint8_t>() + channel * taps_;
+            const bool is_signed = view_.dtype == DType::kInt8;
+            for (size_t t = 0; t < taps_; ++t) {
+                visit(t, (is_signed ? static_cast<int8_t>(from[t]) : int32_t{from[t]}) - zero);
+            }
         }
 
      private:
@@ -560,7 +639,7 @@ class QPlanner {
         const DepthwiseWeights all(*this);
         for (size_t i = 0; i < columns; ++i) {
             sums[i] = 0;
-            for (size_t t = 0; i < o_.columns && t < o_.k; ++t) sums[i] += all.at(i, t);
+            if (i < o_.columns) all.read(i, [&](size_t, int32_t weight) { sums[i] += weight; });
         }
         return static_cast<const int32_t*>(sums);
     }
