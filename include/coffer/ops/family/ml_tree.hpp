@@ -7,6 +7,7 @@
 #include <limits>
 #include <numeric>
 
+#include "coffer/base/private_memory.hpp"
 #include "coffer/ops/family/ml.hpp"
 
 namespace coffer::ops::ml {
@@ -74,15 +75,25 @@ inline TreeAllocator run_memory(RunContext& c) {
     return {&c, [](void* owner, size_t bytes) { return static_cast<RunContext*>(owner)->scratch(bytes); }};
 }
 // For infer and plan, which may allocate.
-struct TreePlanMemory {
-    std::vector<std::unique_ptr<std::max_align_t[]>> blocks;
+class TreePlanMemory {
+ public:
+    TreePlanMemory() = default;
+    TreePlanMemory(const TreePlanMemory&) = delete;
+    TreePlanMemory& operator=(const TreePlanMemory&) = delete;
+    ~TreePlanMemory() {
+        for (const auto& [block, bytes] : blocks_) release_private(block, bytes);
+    }
     TreeAllocator allocator() {
         return {this, [](void* owner, size_t bytes) -> Result<std::byte*> {
-                    auto& kept = static_cast<TreePlanMemory*>(owner)->blocks;
-                    kept.emplace_back(new std::max_align_t[bytes / sizeof(std::max_align_t) + 1]);
-                    return reinterpret_cast<std::byte*>(kept.back().get());
+                    void* block = allocate_private(bytes);
+                    if (!block) return error(Code::kOutOfMemory, "cannot allocate ", bytes, " bytes for a forest");
+                    static_cast<TreePlanMemory*>(owner)->blocks_.emplace_back(block, bytes);
+                    return static_cast<std::byte*>(block);
                 }};
     }
+
+ private:
+    std::vector<std::pair<void*, size_t>> blocks_;
 };
 
 // The rule of the file comment. `parents` counts how often each node is somebody's child; here it also gets a
@@ -154,21 +165,34 @@ inline bool tree_mode(std::string_view name, TreeNode::Mode* out) {
 struct TreeIdNames {
     const char *treeids, *nodeids, *ids, *weights, *weights_as_tensor;
 };
+// What infer() asks for: the lists go together. Whether they are trees is found when a forest is built of them.
+inline Status check_id_lists(const NodeContext& c, const TreeIdNames& names) {
+    const size_t count = c.attr_ints("nodes_treeids").size(), ids = c.attr_ints("nodes_nodeids").size();
+    const size_t features = c.attr_ints("nodes_featureids").size(), modes = c.attr_strings("nodes_modes").size();
+    const size_t yes = c.attr_ints("nodes_truenodeids").size(), no = c.attr_ints("nodes_falsenodeids").size();
+    const size_t missing = c.attr_ints("nodes_missing_value_tracks_true").size();
+    const size_t splits = NumberList(c, "nodes_values", "nodes_values_as_tensor").size();
+    if (count == 0 || count >= UINT32_MAX || ids != count || features != count || yes != count || no != count ||
+        modes != count || splits != count || (missing != 0 && missing != count)) {
+        return c.fail("nodes_* lists have different lengths: ", count, " tree ids, ", ids, " node ids, ", features,
+                      " features, ", modes, " modes, ", splits, " values, ", yes, " and ", no, " children, ", missing,
+                      " missing_value_tracks_true");
+    }
+    const size_t w_count = c.attr_ints(names.treeids).size(), w_nodes = c.attr_ints(names.nodeids).size();
+    const size_t w_ids = c.attr_ints(names.ids).size();
+    const size_t weights = NumberList(c, names.weights, names.weights_as_tensor).size();
+    if (w_count >= UINT32_MAX || w_nodes != w_count || w_ids != w_count || weights != w_count) {
+        return c.fail("weight lists have different lengths: ", w_count, ", ", w_nodes, ", ", w_ids, ", ", weights);
+    }
+    return {};
+}
 // Nodes in the order of the lists, without their children.
 inline Status read_id_nodes(const NodeContext& c, const TreeAllocator& memory, Forest* out) {
-    const auto trees = c.attr_ints("nodes_treeids"), ids = c.attr_ints("nodes_nodeids");
+    const auto ids = c.attr_ints("nodes_nodeids");
     const auto features = c.attr_ints("nodes_featureids"), missing = c.attr_ints("nodes_missing_value_tracks_true");
-    const auto yes = c.attr_ints("nodes_truenodeids"), no = c.attr_ints("nodes_falsenodeids");
     const auto modes = c.attr_strings("nodes_modes");
     const NumberList splits(c, "nodes_values", "nodes_values_as_tensor");
-    const size_t count = trees.size();
-    if (count == 0 || count >= UINT32_MAX || ids.size() != count || features.size() != count || yes.size() != count ||
-        no.size() != count || modes.size() != count || splits.size() != count ||
-        (!missing.empty() && missing.size() != count)) {
-        return c.fail("nodes_* lists have different lengths: ", count, " tree ids, ", ids.size(), " node ids, ",
-                      features.size(), " features, ", modes.size(), " modes, ", splits.size(), " values, ",
-                      yes.size(), " and ", no.size(), " children, ", missing.size(), " missing_value_tracks_true");
-    }
+    const size_t count = ids.size();
     COFFER_TRY(memory.array(count, &out->nodes));
     for (size_t i = 0; i < count; ++i) {
         TreeNode& n = out->nodes[i];
@@ -181,6 +205,7 @@ inline Status read_id_nodes(const NodeContext& c, const TreeAllocator& memory, F
 }
 inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory, const TreeIdNames& names,
                               int64_t targets, int64_t width, Forest* out) {
+    COFFER_TRY(check_id_lists(c, names));
     COFFER_TRY(read_id_nodes(c, memory, out));
     const auto trees = c.attr_ints("nodes_treeids"), ids = c.attr_ints("nodes_nodeids");
     const auto yes = c.attr_ints("nodes_truenodeids"), no = c.attr_ints("nodes_falsenodeids");
@@ -261,10 +286,6 @@ inline Status build_id_forest(const NodeContext& c, const TreeAllocator& memory,
                w_ids = c.attr_ints(names.ids);
     const NumberList weights(c, names.weights, names.weights_as_tensor);
     const size_t w_count = w_trees.size();
-    if (w_count >= UINT32_MAX || w_nodes.size() != w_count || w_ids.size() != w_count || weights.size() != w_count) {
-        return c.fail("weight lists have different lengths: ", w_count, ", ", w_nodes.size(), ", ", w_ids.size(),
-                      ", ", weights.size());
-    }
     // Counting sort by leaf: sizes, then begins, then the weights in the order they were listed. The weights of a
     // leaf mostly stand together.
     std::span<uint32_t> place;

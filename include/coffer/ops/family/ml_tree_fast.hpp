@@ -109,48 +109,59 @@ struct TreeFast {
         }
         const auto size = [](int64_t n) { return static_cast<size_t>(n); };
 
-        std::vector<kernels::FastTreeNode> nodes;
-        std::vector<uint32_t> roots, leaf{0};
-        std::vector<kernels::FastTreeWeight> weights;
+        // Inner nodes have one parent. Trees that are named twice and leaves with several parents are kept once:
+        // their `set` is their place plus one.
+        const auto leaves = static_cast<size_t>(std::ranges::count(forest.nodes, TreeNode::kLeaf, &TreeNode::mode));
+        List<kernels::FastTreeNode> nodes(c, forest.roots.size() + 2 * (forest.nodes.size() - leaves));
+        List<uint32_t> roots(c, forest.roots.size()), leaf(c, leaves + 1);
+        List<kernels::FastTreeWeight> weights(c, forest.weights.size());
         std::vector<std::pair<uint32_t, uint32_t>> open;
-        nodes.reserve(forest.nodes.size());
-        leaf.reserve(forest.nodes.size() / 2 + 1);
-        weights.reserve(forest.weights.size());
+        leaf.push(0);
         for (uint32_t root : forest.roots) {
-            roots.push_back(static_cast<uint32_t>(nodes.size()));
-            nodes.emplace_back();
+            TreeNode& top = forest.nodes[root];
+            if (top.mode != TreeNode::kLeaf && top.set != 0) {
+                roots.push(top.set - 1);
+                continue;
+            }
+            roots.push(static_cast<uint32_t>(nodes.size));
+            nodes.push({});
             // Depth first, by hand: (place in `nodes`, node of the forest).
-            open.assign({{roots.back(), root}});
+            open.assign({{roots.data[roots.size - 1], root}});
+            if (top.mode != TreeNode::kLeaf) top.set = open.back().first + 1;
             while (!open.empty()) {
                 const auto [place, from] = open.back();
                 open.pop_back();
-                const TreeNode& n = forest.nodes[from];
+                TreeNode& n = forest.nodes[from];
                 if (n.mode == TreeNode::kLeaf) {
-                    nodes[place] = {0, kernels::kTreeLeaf, static_cast<uint32_t>(leaf.size() - 1)};
-                    for (const TreeWeight& w : forest.weights.subspan(n.yes, n.no - n.yes)) {
-                        weights.push_back({w.target, static_cast<float>(w.weight)});
+                    if (n.set == 0) {
+                        for (const TreeWeight& w : forest.weights.subspan(n.yes, n.no - n.yes)) {
+                            weights.push({w.target, static_cast<float>(w.weight)});
+                        }
+                        n.set = static_cast<uint32_t>(leaf.size);
+                        leaf.push(static_cast<uint32_t>(weights.size));
                     }
-                    leaf.push_back(static_cast<uint32_t>(weights.size()));
+                    nodes.data[place] = {0, kernels::kTreeLeaf, n.set - 1};
                     continue;
                 }
                 uint32_t first, second;
                 kernels::FastTreeNode fast;
                 if (!fast_tree_node(n, &fast, &first, &second)) return c.fail("not a forest the kernel can run");
-                fast.child = static_cast<uint32_t>(nodes.size());
-                nodes[place] = fast;
-                nodes.resize(nodes.size() + 2);
+                fast.child = static_cast<uint32_t>(nodes.size);
+                nodes.data[place] = fast;
+                nodes.push({});
+                nodes.push({});
                 open.emplace_back(fast.child + 1, second);
                 open.emplace_back(fast.child, first);
             }
         }
         kernels::TreeParams p{};
-        p.nodes = keep(c, nodes);
-        p.roots = keep(c, roots);
-        p.leaf = keep(c, leaf);
-        p.weights = keep(c, weights);
+        p.nodes = nodes.data;
+        p.roots = roots.data;
+        p.leaf = leaf.data;
+        p.weights = weights.data;
         p.base = setup.base.empty() ? nullptr : keep(c, setup.base);
         p.labels = keep(c, std::vector<int64_t>(setup.labels.begin(), setup.labels.end()));
-        p.trees = roots.size();
+        p.trees = roots.size;
         p.rows = size(rows.count);
         p.width = size(rows.width);
         p.targets = size(setup.targets);
@@ -174,6 +185,15 @@ struct TreeFast {
     static constexpr kernels::KernelFn kernels[] = {&kernels::tree_rows<Arch>};
 
  private:
+    // Lives as long as the plan, like keep()'s copy.
+    template <class T>
+    struct List {
+        T* data;
+        size_t size = 0;
+        List(PlanContext& c, size_t capacity)
+            : data(static_cast<T*>(c.allocate_params(std::max<size_t>(1, capacity * sizeof(T)), alignof(T)))) {}
+        void push(const T& value) { data[size++] = value; }
+    };
     // A copy that lives as long as the plan.
     template <class T>
     static const T* keep(PlanContext& c, const std::vector<T>& values) {

@@ -40,9 +40,7 @@ struct TreeEnsembleClassifier : TreeFast<TreeEnsembleClassifier> {
         if (base.size() > 1 && base.size() != labels.size()) {
             return c.fail("base_values has ", base.size(), " values for ", labels.size(), " classes");
         }
-        TreePlanMemory memory;
-        Forest forest;
-        COFFER_TRY(build(c, memory.allocator(), rows.width, &forest));
+        COFFER_TRY(check_id_lists(c, kIdNames));
         c.set(0, labels.dtype(), Shape{rows.count});
         c.set(1, DType::kFloat, Shape{rows.count, static_cast<int64_t>(labels.size())});
         return {};

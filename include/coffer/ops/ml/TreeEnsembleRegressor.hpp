@@ -40,9 +40,7 @@ struct TreeEnsembleRegressor : TreeFast<TreeEnsembleRegressor> {
         if (base.size() != 0 && base.size() != static_cast<size_t>(targets)) {
             return c.fail("base_values has ", base.size(), " values for ", targets, " targets");
         }
-        TreePlanMemory memory;
-        Forest forest;
-        COFFER_TRY(build(c, memory.allocator(), rows.width, &forest));
+        COFFER_TRY(check_id_lists(c, kIdNames));
         c.set(0, DType::kFloat, Shape{rows.count, targets});
         return {};
     }
