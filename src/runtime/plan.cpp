@@ -336,11 +336,7 @@ class NodePlan final : public ops::PlanContext {
     bool has_kernels() const { return static_cast<bool>(kernels_); }
 
     void* allocate_params(size_t size, size_t alignment) override {
-        auto block = std::make_unique<std::byte[]>(size + alignment);
-        auto address = reinterpret_cast<uintptr_t>(block.get());
-        address = (address + alignment - 1) / alignment * alignment;
-        planner_.plan_->params.push_back(std::move(block));
-        return reinterpret_cast<void*>(address);
+        return planner_.plan_->params.allocate(size, alignment);
     }
     uint32_t workspace(size_t bytes) override {
         Phys phys;

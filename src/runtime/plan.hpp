@@ -8,6 +8,7 @@
 #include "coffer/kernels/arch.hpp"
 #include "runtime/analysis.hpp"
 #include "runtime/arena.hpp"
+#include "runtime/param_arena.hpp"
 #include "runtime/weights.hpp"
 
 namespace coffer::runtime {
@@ -41,7 +42,7 @@ struct Plan {
     std::vector<Fixup> fixups;
     size_t arena_bytes = 0;
     Arena arena;
-    std::vector<std::unique_ptr<std::byte[]>> params;
+    ParamArena params;
     std::vector<Tensor> tensors;  // constants made by the planner: folded values, re-laid-out constants
     WeightStore weights;          // packed forms of folded values; those of the model's constants are shared
     std::vector<std::unique_ptr<graph::Node>> layout_nodes;
@@ -53,7 +54,7 @@ struct Plan {
 
 // Runs node `n` of a plan through its op's reference; operands are the node's inputs, then its outputs.
 class ReferenceStep final : public ops::RunContext {
-   public:
+ public:
     ReferenceStep(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> inputs,
                   std::span<const ops::Type> outputs, GraphRunner* graphs, Scratch* scratch);
     Status run(void* const* operands);
@@ -64,7 +65,7 @@ class ReferenceStep final : public ops::RunContext {
     Status set_output_value(size_t i, Value value) override;
     Status run_graph(uint32_t graph, std::span<const Value> inputs, std::vector<Value>* outputs) override;
 
-   private:
+ private:
     const ops::Op& op_;
     GraphRunner* graphs_;
     Scratch* scratch_;
@@ -76,9 +77,9 @@ class ReferenceStep final : public ops::RunContext {
 struct PlanRequest {
     const graph::Model* model = nullptr;
     uint32_t graph = 0;
-    const Analysis* analysis = nullptr;        // nodes that are kStatic are planned
-    std::vector<graph::ValueId> exports;       // beyond the graph's outputs
-    std::vector<bool> external;                // by ValueId: its memory is set through a fixup
+    const Analysis* analysis = nullptr;   // nodes that are kStatic are planned
+    std::vector<graph::ValueId> exports;  // beyond the graph's outputs
+    std::vector<bool> external;           // by ValueId: its memory is set through a fixup
     WeightStore* weights = nullptr;
     GraphRunner* graphs = nullptr;
     Scratch* scratch = nullptr;
