@@ -271,7 +271,7 @@ class Decoder {
         v.type.kind = static_cast<ValueKind>(src.kind());
         v.type.dtype = static_cast<DType>(src.dtype());
         if (!src.ranked() && count(src.dims()) != 0) return manifest_invalid("dims of a value without rank");
-        if (src.ranked()) v.type.dims.emplace();
+        if (src.ranked()) v.type.dims.emplace().reserve(count(src.dims()));
         for (uint32_t i = 0; i < count(src.dims()); ++i) {
             COFFER_TRY_ASSIGN(graph::Dim d, dim(*src.dims()->Get(i)));
             v.type.dims->push_back(std::move(d));
@@ -307,6 +307,7 @@ class Decoder {
         COFFER_TRY_ASSIGN(n.inputs, list(src.inputs()));
         COFFER_TRY_ASSIGN(n.outputs, list(src.outputs()));
         if (count(src.attrs()) > kMaxAttrs) return over_limit("a node has ", count(src.attrs()), " attributes");
+        n.attrs.reserve(count(src.attrs()));
         for (uint32_t i = 0; i < count(src.attrs()); ++i) {
             COFFER_TRY_ASSIGN(graph::Attr a, attr(*src.attrs()->Get(i), {graph_index, node_index, i, kNone}));
             n.attrs.push_back(std::move(a));

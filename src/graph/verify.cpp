@@ -67,7 +67,7 @@ class GraphCheck {
 
  private:
     Status check_values() {
-        std::unordered_set<std::string_view> names;
+        std::unordered_set<std::string_view> names(2 * graph_.values.size());
         for (size_t i = 0; i < graph_.values.size(); ++i) {
             const ValueInfo& info = graph_.values[i];
             if (info.name.empty()) return bad("value ", i, " has no name");
