@@ -228,13 +228,17 @@ TEST_CASE("two who rewrite at once, a hundred times: every change is made, and e
     const Fixture f(signed_options({keys().x25519()}));
     constexpr int kTimes = 100;
     std::atomic<int> failed{0}, running{2}, broken{0}, looks{0};
+    // Assertions of Catch2 belong to one thread.
+    const trust::Keyring ring = keys().x25519_ring();
+    const trust::Policy policy = keys().policy();
+    const Recipient added = keys().raw();
     // Each adds a recipient and takes out the one he added before.
     const auto writer = [&] {
         std::vector<Id> mine;
         for (int i = 0; i < kTimes; ++i) {
-            RewriteOptions o = adding({keys().raw()});
+            RewriteOptions o = adding({added});
             o.remove = mine;
-            const auto done = rewrite(f.path, keys().policy(), keys().x25519_ring(), o);
+            const auto done = rewrite(f.path, policy, ring, o);
             if (!done.ok() || done->removed != mine) {
                 ++failed;
                 break;
@@ -246,7 +250,7 @@ TEST_CASE("two who rewrite at once, a hundred times: every change is made, and e
     std::thread one(writer), two(writer);
     uint64_t last = 1;
     while (running > 0) {
-        const auto opened = open(Source::file(f.path), keys().policy(), keys().x25519_ring());
+        const auto opened = open(Source::file(f.path), policy, ring);
         ++looks;
         if (!opened.ok() || opened->facts.generation < last) {
             ++broken;

@@ -11,7 +11,7 @@ Message::Message(Bytes bytes, const char* what)
     : reader_(reinterpret_cast<const char*>(bytes.data()), bytes.size()), what_(what) {}
 
 void Message::fail(std::string_view why) {
-    if (failure_.empty()) failure_ = message({what_, ", field ", reader_.tag(), ": ", why});
+    if (failure_.empty()) failure_ = message({what_, ", field ", field_, ": ", why});
 }
 
 template <class F>
@@ -32,7 +32,12 @@ bool Message::expect(pbf_wire_type type) {
 
 bool Message::next() {
     bool more = false;
-    if (!failed()) guarded([&] { more = reader_.next(); });
+    if (!failed()) {
+        guarded([&] {
+            more = reader_.next();
+            field_ = reader_.tag();
+        });
+    }
     return more && !failed();
 }
 

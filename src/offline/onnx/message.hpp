@@ -19,7 +19,7 @@ class Message {
 
     // Moves to the next field; false at the end and after a failure.
     bool next();
-    uint32_t field() const { return reader_.tag(); }
+    uint32_t field() const { return field_; }
     void skip();
 
     int64_t integer();
@@ -43,6 +43,7 @@ class Message {
     void guarded(F&& read);
 
     protozero::pbf_reader reader_;
+    uint32_t field_ = 0;  // the reader forgets it once the field was read
     const char* what_;
     std::string failure_;
 };

@@ -71,7 +71,8 @@ Result<size_t> recognise_lookups(graph::Model& model) {
         const Tensor* w = node.op == "MatMul" ? e.constant(node.inputs[1]) : nullptr;
         const bool plain = w && w->dtype() == DType::kFloat && w->shape().rank() == 2 &&
                            std::ranges::all_of(w->span<const float>(), [](float v) { return std::isfinite(v); });
-        const ValueId ids = plain ? one_hot_ids(e, node.inputs[0], w->shape()[0], types) : graph::kAbsent;
+        const int64_t classes = plain ? w->shape()[0] : 0;
+        const ValueId ids = plain ? one_hot_ids(e, node.inputs[0], classes, types) : graph::kAbsent;
         if (ids == graph::kAbsent) {
             nodes.push_back(node);
             continue;
@@ -87,7 +88,7 @@ Result<size_t> recognise_lookups(graph::Model& model) {
         };
         const ValueId flat = value(".flat"), near = value(".near"), rows = value(".rows");
         const ValueId low = constant(".low", number(type, -1)), one = constant(".one", number(type, 1));
-        const ValueId high = constant(".high", number(type, w->shape()[0]));
+        const ValueId high = constant(".high", number(type, classes));
         COFFER_TRY_ASSIGN(Tensor last, Tensor::create(DType::kInt64, Shape{1}));
         last.span<int64_t>()[0] = -1;
         const ValueId axes = constant(".axes", std::move(last));
