@@ -230,8 +230,8 @@ COFFER_API coffer_status COFFER_CALL coffer_keyring_new(coffer_keyring** keyring
 COFFER_API void COFFER_CALL coffer_keyring_free(coffer_keyring** keyring) COFFER_NOEXCEPT;
 
 /* A key file: age identities (AGE-SECRET-KEY-1..., as age-keygen writes them), a P-256 key as PKCS#8 PEM, or 32 raw
- * bytes. COFFER_AUTH when it is a symbolic link, not a regular file, not owned by this user or root, readable by
- * others, or holds no key; COFFER_NOT_FOUND, COFFER_IO. */
+ * bytes. COFFER_NOT_FOUND; COFFER_IO when it is a symbolic link or not a regular file; COFFER_AUTH when it is not
+ * owned by this user or root, readable by others, or holds no key. */
 COFFER_API coffer_status COFFER_CALL coffer_keyring_add_file(coffer_keyring* keyring, const char* path,
                                                              coffer_error* error) COFFER_NOEXCEPT;
 /* The text of such a file. The caller's copy is his to wipe. */
