@@ -9,10 +9,10 @@ holds all of them; COFFER_MUTANT=N turns number N off. For each it runs the test
 test notices is an error, unless SURVIVES says why it cannot matter; so is a line there that no longer survives. --write puts the table
 into README.md. Takes some minutes, so it is run by hand: `./dev mutate`.
 """
+import concurrent.futures
 import os
 import pathlib
 import re
-import resource
 import shutil
 import subprocess
 import sys
@@ -25,7 +25,7 @@ TREE = ROOT / "build" / "mutants"
 LONG = ["every b*", "bytes of*", "writing takes*", "two who*"]
 TESTS = [("vectors", []), ("container", [f"~{name}" for name in LONG]), ("trust", []), ("graph", []), ("base", []),
          ("container", [",".join(LONG)])]
-CPU_SECONDS = 120
+LIMITED = ["prlimit", "--cpu=120", f"--as={8 << 30}", "--core=0"]
 
 # file: (step, functions) pairs; a check belongs to the step of the function it stands in.
 FILES = {
@@ -254,17 +254,11 @@ def build():
     subprocess.run(["ninja", "-C", "build/release", *sorted({f"test_{name}" for name, _ in TESTS})], cwd=TREE, check=True, stdout=sys.stderr)
 
 
-def limit():
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
 def failing(test, filters, number):
     """Names of what fails in one test program with a check turned off; [] when all pass."""
     environment = {**os.environ, "COFFER_MUTANT": str(number)}
     program = TREE / "build" / "release" / "bin" / f"test_{test}"
-    done = subprocess.run([program, "-r", "xml", *filters], env=environment, capture_output=True, preexec_fn=limit)
+    done = subprocess.run([*LIMITED, program, "-r", "xml", *filters], env=environment, capture_output=True)
     if done.returncode == 0:
         return []
     try:
@@ -281,6 +275,11 @@ def failing(test, filters, number):
     return names or [f"(ends with {done.returncode})"]
 
 
+def who_notices(number):
+    """The first test that fails with a check turned off, or None."""
+    return next(((test, names) for test, filters in TESTS if (names := failing(test, filters, number))), None)
+
+
 def main(arguments):
     only = arguments[arguments.index("--only") + 1] if "--only" in arguments else ""
     mutants = prepare()
@@ -289,10 +288,9 @@ def main(arguments):
         if names := failing(test, filters, 0):
             sys.exit(f"test_{test} fails with every check in place: {names}")
     rows, wrong = [], []
-    for number, (step, where, what) in enumerate(mutants, 1):
-        if only not in f"{where}: {what}":
-            continue
-        noticed = next(((test, names) for test, filters in TESTS if (names := failing(test, filters, number))), None)
+    chosen = [(number, *mutant) for number, mutant in enumerate(mutants, 1) if only in f"{mutant[1]}: {mutant[2]}"]
+    pool = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    for (number, step, where, what), noticed in zip(chosen, pool.map(lambda mutant: who_notices(mutant[0]), chosen)):
         reason = SURVIVES.get(f"{where}: {what}")
         if noticed:
             test, names = noticed
