@@ -96,7 +96,7 @@ File::~File() {
 }
 
 Status File::read_at(uint64_t offset, MutableBytes dst) const {
-    uint64_t end;
+    uint64_t end = 0;
     if (!checked_add<uint64_t>(offset, dst.size(), &end) || !std::in_range<off_t>(end)) {
         return error(Code::kIo, Detail::kIo, "'", path_, "': read at ", offset, " is out of range");
     }

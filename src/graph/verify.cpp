@@ -132,7 +132,8 @@ class GraphCheck {
         if (!captures) return {};
         const auto* count = std::get_if<int64_t>(&captures->value);
         const size_t most = std::min(node.inputs.size(), model_.graphs[child].inputs.size());
-        if (!count || static_cast<uint64_t>(*count) > most) {  // a negative number is above all
+        // A negative number is above all others.
+        if (!count || static_cast<uint64_t>(*count) > most) {
             return bad("attribute 'captures' does not fit the ", node.inputs.size(), " inputs of the node and the ",
                        model_.graphs[child].inputs.size(), " of graph ", child);
         }
