@@ -8,6 +8,7 @@ namespace coffer::runtime {
 namespace {
 
 constexpr int kSpins = 2000;  // a few microseconds
+constexpr uint64_t kClosed = 0xffffffff;
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -35,30 +36,43 @@ void ThreadPool::start_workers() {
     }
 }
 
+// Takes tasks until there are none. Who claims a task knows that next_ has not changed since he read what belongs to
+// it, and run() does not return before that task is done: a worker that wakes late, for a run that is over, finds
+// nothing, and nobody waits for it.
 void ThreadPool::drain() {
-    for (size_t i = next_.fetch_add(1); i < count_; i = next_.fetch_add(1)) task_(context_, i);
+    while (true) {
+        uint64_t next = next_.load(std::memory_order_acquire);
+        const Task task = task_.load(std::memory_order_acquire);
+        void* const context = context_.load(std::memory_order_acquire);
+        const auto i = static_cast<uint32_t>(next);
+        if (i >= count_.load(std::memory_order_acquire)) return;
+        if (!next_.compare_exchange_weak(next, next + 1, std::memory_order_acq_rel)) continue;
+        task(context, i);
+        if (left_.fetch_sub(1, std::memory_order_acq_rel) == 1) left_.notify_all();
+    }
 }
 
 void ThreadPool::run(size_t count, Task task, void* context) {
-    if (threads_ <= 1 || count <= 1) {
+    if (threads_ <= 1 || count <= 1 || count >= kClosed) {
         for (size_t i = 0; i < count; ++i) task(context, i);
         return;
     }
     start_workers();
-    task_ = task;
-    context_ = context;
-    count_ = count;
-    next_.store(0);
-    busy_.store(static_cast<uint32_t>(workers_.size()));
+    const uint64_t number = (next_.load(std::memory_order_relaxed) | kClosed) + 1;  // of this run, in the upper half
+    next_.store(number | kClosed, std::memory_order_release);
+    task_.store(task, std::memory_order_release);
+    context_.store(context, std::memory_order_release);
+    count_.store(static_cast<uint32_t>(count), std::memory_order_release);
+    left_.store(static_cast<uint32_t>(count), std::memory_order_release);
+    next_.store(number, std::memory_order_release);
     generation_.fetch_add(1);
     generation_.notify_all();
     drain();
-    // Every worker takes part in every generation, so that none can still hold this run's task later.
     for (int spin = 0; spin < kSpins; ++spin) {
-        if (busy_.load() == 0) return;
+        if (left_.load(std::memory_order_acquire) == 0) return;
         relax();
     }
-    for (uint32_t b = busy_.load(); b != 0; b = busy_.load()) busy_.wait(b);
+    for (uint32_t n = left_.load(); n != 0; n = left_.load()) left_.wait(n);
 }
 
 void ThreadPool::work() {
@@ -69,7 +83,6 @@ void ThreadPool::work() {
         seen = generation_.load();
         if (stop_.load()) return;
         drain();
-        if (busy_.fetch_sub(1) == 1) busy_.notify_all();
     }
 }
 

@@ -39,12 +39,13 @@ class ThreadPool final : public Parallel {
 
     unsigned threads_;
     std::vector<std::thread> workers_;
-    Task task_ = nullptr;
-    void* context_ = nullptr;
-    size_t count_ = 0;
-    alignas(64) std::atomic<size_t> next_{0};
-    alignas(64) std::atomic<uint32_t> generation_{0};
-    alignas(64) std::atomic<uint32_t> busy_{0};
+    std::atomic<Task> task_{nullptr};
+    std::atomic<void*> context_{nullptr};
+    std::atomic<uint32_t> count_{0};
+    // The number of the run, and the next task of it; kClosed while the three above change.
+    alignas(64) std::atomic<uint64_t> next_{0};
+    alignas(64) std::atomic<uint32_t> generation_{0};  // changes when there is something to do
+    alignas(64) std::atomic<uint32_t> left_{0};        // tasks that are not done
     std::atomic<bool> stop_{false};
 };
 
