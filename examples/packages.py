@@ -77,7 +77,7 @@ class Vendor:
         self._signing, self._recipient = folder / "vendor.key", folder / "device.pub"
         for key, public, options in ((self.device, self._recipient, []), (self._signing, self.signer, ["--signing"])):
             key.unlink(missing_ok=True)
-            call(self.pack, "key", "new", *options, "--out", key)
+            call(self.pack, "key", "new", *options, "--output", key)
             public.write_text(call(self.pack, "key", "pub", key))
 
     def seal(self, onnx, name, *options):

@@ -13,9 +13,9 @@ blocks = re.findall(r"^```sh\n(.*?)^```", text, re.M | re.S)
 shutil.copy("model.onnx", "net.onnx")
 setup = """
 py "$HERE/npy.py" x.npy '<i4' 1 512
-for k in device mine customer old new; do model-pack key new --out $k.key; model-pack key pub $k.key > $k.pub; done
+for k in device mine customer old new; do model-pack key new --output $k.key; model-pack key pub $k.key > $k.pub; done
 cat mine.pub customer.pub > everyone.pub
-for k in vendor first second third hsm; do model-pack key new --signing --out $k.key; model-pack key pub $k.key > $k.pem; done
+for k in vendor first second third hsm; do model-pack key new --signing --output $k.key; model-pack key pub $k.key > $k.pem; done
 cat device.pub mine.pub old.pub > all.pub
 model-pack pack net.onnx -o net.coffer --name com.example.net --model-version 1 --encrypt-to all.pub --sign vendor.key
 """

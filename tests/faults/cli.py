@@ -57,8 +57,8 @@ class Folder:
 
     def __init__(self, path):
         self.path = path
-        must("key", "new", "--out", "me.key", cwd=path)
-        must("key", "new", "--out", "vendor.pem", "--signing", cwd=path)
+        must("key", "new", "--output", "me.key", cwd=path)
+        must("key", "new", "--output", "vendor.pem", "--signing", cwd=path)
         for private, public in (("me.key", "me.txt"), ("vendor.pem", "vendor.pub")):
             with open(os.path.join(path, public), "wb") as file:
                 file.write(must("key", "pub", private, cwd=path))

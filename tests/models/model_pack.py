@@ -72,7 +72,7 @@ class ModelPack:
         self.identity, self.signing = self.dir / "identity.txt", self.dir / "signing.pem"
         self.recipient, self.trusted = self.dir / "recipient.txt", self.dir / "trusted.pem"
         for private, public, flags in ((self.identity, self.recipient, []), (self.signing, self.trusted, ["--signing"])):
-            self.call("key", "new", "--out", private, *flags)
+            self.call("key", "new", "--output", private, *flags)
             public.write_text(self.call("key", "pub", private))
         forced, arch = os.environ.get("COFFER_FORCE_ARCH"), json.loads(self.call("version", "--json"))["arch"]
         if forced and arch != forced:

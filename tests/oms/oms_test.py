@@ -104,7 +104,7 @@ def own(tool, folder):
     file.write_bytes(os.urandom(3_000_000))
     for curve in ("P-256", "P-384"):
         key, pub = make_key(folder, curve)
-        check("sign", *run_code(tool, "sign", file, "--oms", key, "-o", bundle))
+        check("sign", *run_code(tool, "sign", file, "--oms-key", key, "-o", bundle))
         check("verify", *run_code(tool, "verify", file, "--oms", bundle, "--oms-key", pub))
     text = json.loads(bundle.read_text())
     statement = json.loads(base64.b64decode(text["dsseEnvelope"]["payload"]))
@@ -149,7 +149,7 @@ def own(tool, folder):
         path.write_bytes(content)
         code, output = run(tool, "verify", file, "--oms", path, "--oms-key", pub)
         check("bundle '%s'" % name, code, DAMAGED, output)
-    check("a private key that others may read", *run_code(tool, "sign", file, "--oms", pub, "-o", bundle, expect=AUTH))
+    check("a private key that others may read", *run_code(tool, "sign", file, "--oms-key", pub, "-o", bundle, expect=AUTH))
     check("half of the options", *run_code(tool, "verify", file, "--oms", bundle, expect=USAGE))
 
 
@@ -188,7 +188,7 @@ def reference(tool, python, folder):
     for curve in ("P-256", "P-384"):
         key, pub = make_key(folder, curve)
         _, other = make_key(folder, "P-521")
-        check("sign", *run_code(tool, "sign", file, "--oms", key, "-o", ours))
+        check("sign", *run_code(tool, "sign", file, "--oms-key", key, "-o", ours))
         peer("our bundle", True, "verify", "key", file, "--signature", ours, "--public_key", pub)
         peer("another key", False, "verify", "key", file, "--signature", ours, "--public_key", other)
         peer("signs", True, "sign", "key", file, "--signature", theirs, "--private_key", key)

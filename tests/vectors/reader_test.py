@@ -127,7 +127,7 @@ def public_of(file):
 def keys_of_model_pack(tool):
     """Key files that model-pack writes are read here, and the other way round."""
     key, public = tool.dir / "p256.key", tool.dir / "p256.pem"
-    tool.call("key", "new", "--p256", "--out", key)
+    tool.call("key", "new", "--p256", "--output", key)
     public.write_text(tool.call("key", "pub", key))
     for private, recipient in ((key, public), (tool.identity, tool.recipient)):
         check(keyfile.read("keys", private.read_bytes(), b"") == keyfile.read("recipients", recipient.read_bytes(), b""), f"key pub {private.name}")
@@ -149,7 +149,7 @@ def bundles_of_model_pack(tool):
     """A chain of bundles and a state: made by model-pack and followed here, made here and followed by model-pack."""
     roots = [tool.dir / f"root{i}" for i in range(2)]
     for root in roots:
-        tool.call("key", "new", "--signing", "--out", root)
+        tool.call("key", "new", "--signing", "--output", root)
         root.with_suffix(".pem").write_text(tool.call("key", "pub", root))
     first, second, state = (tool.dir / name for name in ("1.trust", "2.trust", "seen"))
     sign = [word for root in roots for word in ("--sign", root)]
@@ -164,9 +164,9 @@ def bundles_of_model_pack(tool):
     check(anchor.keys[bundle.PUBLISHER] == [Key(public_of(tool.trusted))], "publisher of a bundle")
 
     file = tool.pack(MODEL, "filetypes", "fp32")
-    tool.call("trust", "init", "--bundle", first, "--state", state)
-    tool.call("trust", "update", second, "--state", state)
-    tool.call("verify", file, "--key", tool.identity, "--state", state)
+    tool.call("trust", "init", "--bundle", first, "--trust-store", state)
+    tool.call("trust", "update", second, "--trust-store", state)
+    tool.call("verify", file, "--key", tool.identity, "--trust-store", state)
     data = next(path.read_bytes() for path in sorted(state.rglob("*")) if path.is_file() and path.read_bytes()[:4] == b"COST")
     check(bundle.State.decode(data).encode() == data, "a state of model-pack")
     policy, keys = Policy(store=bundle.Store(data)), Keys()

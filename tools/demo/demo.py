@@ -55,7 +55,7 @@ def make_keys(pack):
     heading("Keys: one for the device that may read the model, one for the vendor who signs it")
     for name, options in (("device", []), ("vendor", ["--signing"]), ("stranger", []), ("impostor", ["--signing"])):
         key, public = WORK / f"{name}.key", WORK / f"{name}.pub"
-        run(pack, "key", "new", *options, "--out", key, quiet=name in ("stranger", "impostor"))
+        run(pack, "key", "new", *options, "--output", key, quiet=name in ("stranger", "impostor"))
         public.write_text(run(pack, "key", "pub", key, quiet=True).stdout)
 
 

@@ -14,7 +14,7 @@
 #include "coffer/base/host.hpp"
 #include "container/grant.hpp"
 #include "offline/npy.hpp"
-#include "state_dir.hpp"
+#include "trust_dir.hpp"
 #include "trust/token.hpp"
 
 namespace coffer::cli {
@@ -189,7 +189,7 @@ void add_access(CLI::App& app, AccessOptions& o) {
         ->type_name("KIND=VALUE");
     app.add_option("--bundle", o.bundle, "Take all trusted keys and what was revoked from this trust bundle")
         ->type_name("B");
-    app.add_option("--state", o.state,
+    app.add_option("--trust-store", o.trust_store,
                    "Folder of `model-pack trust init`, or 'default': follow its bundle, remember what was seen")
         ->type_name("DIR");
     app.add_option("--threshold", o.threshold, "How many different trusted signers are needed")
@@ -212,8 +212,8 @@ Status follow_bundle(const AccessOptions& o, trust::Policy& policy) {
         COFFER_TRY_ASSIGN(auto bundle, load_bundle_file(o.bundle));
         COFFER_TRY(policy.follow(std::move(bundle)));
     }
-    if (!o.state.empty()) {
-        COFFER_TRY_ASSIGN(const StateDir dir, StateDir::at(o.state));
+    if (!o.trust_store.empty()) {
+        COFFER_TRY_ASSIGN(const TrustDir dir, TrustDir::at(o.trust_store));
         policy.state = dir.store();
         if (o.bundle.empty()) {
             COFFER_TRY_ASSIGN(auto bundle, dir.bundle());

@@ -90,7 +90,7 @@ void print_fields(const std::string& name, bool verified, const Json& document);
 struct AccessOptions {
     std::vector<std::string> keys, grants, licences, kms;
     std::vector<std::string> trust, distributors, licensors;
-    std::string bundle, state;  // in place of trusted keys; state is a folder of `trust init`
+    std::string bundle, trust_store;  // in place of trusted keys
     std::string product;
     std::vector<std::string> hosts;  // KIND=VALUE
     uint32_t threshold = 1;
@@ -100,7 +100,7 @@ struct AccessOptions {
     bool aead_only = false;
     bool allow_unprotected = false, allow_unsigned = false;
 
-    bool trusts_somebody() const { return !trust.empty() || !bundle.empty() || !state.empty(); }
+    bool trusts_somebody() const { return !trust.empty() || !bundle.empty() || !trust_store.empty(); }
     bool has_keys() const { return !keys.empty() || !kms.empty(); }
 };
 void add_access(CLI::App& app, AccessOptions& options);

@@ -10,7 +10,7 @@ namespace coffer::cli {
 namespace {
 
 struct NewOptions {
-    std::string out;
+    std::string output;
     bool signing = false, p256 = false, passphrase = false, json = false;
 };
 
@@ -23,7 +23,7 @@ Result<crypto::SecretBytes> new_passphrase() {
 }
 
 Result<int> key_new(const NewOptions& o) {
-    Json result{{"file", o.out}};
+    Json result{{"file", o.output}};
     if (o.signing) {
         COFFER_TRY_ASSIGN(const trust::SigningKey key, trust::SigningKey::generate());
         crypto::SecretBytes passphrase;
@@ -31,7 +31,7 @@ Result<int> key_new(const NewOptions& o) {
             COFFER_TRY_ASSIGN(passphrase, new_passphrase());
         }
         COFFER_TRY_ASSIGN(const crypto::SecretBytes pem, key.to_pem(passphrase.bytes()));
-        COFFER_TRY(trust::write_key_file(o.out, pem.bytes()));
+        COFFER_TRY(trust::write_key_file(o.output, pem.bytes()));
         result["kind"] = "signing";
         result["key_id"] = hex(key.signer().id);
     } else if (o.passphrase) {
@@ -39,14 +39,14 @@ Result<int> key_new(const NewOptions& o) {
     } else if (o.p256) {
         COFFER_TRY_ASSIGN(const crypto::P256Identity identity, crypto::P256Identity::generate());
         COFFER_TRY_ASSIGN(const crypto::SecretBytes pem, crypto::p256_private_to_pem(identity));
-        COFFER_TRY(trust::write_key_file(o.out, pem.bytes()));
+        COFFER_TRY(trust::write_key_file(o.output, pem.bytes()));
         result["kind"] = "encryption";
         COFFER_TRY_ASSIGN(const std::string recipient, crypto::p256_public_to_pem(identity.public_key));
         result["recipient"] = recipient;
     } else {
         COFFER_TRY_ASSIGN(const crypto::X25519Identity identity, crypto::X25519Identity::generate());
         COFFER_TRY_ASSIGN(const crypto::SecretBytes text, trust::identity_file_text(identity, os::unix_time()));
-        COFFER_TRY(trust::write_key_file(o.out, text.bytes()));
+        COFFER_TRY(trust::write_key_file(o.output, text.bytes()));
         result["kind"] = "encryption";
         COFFER_TRY_ASSIGN(const std::string recipient, crypto::age_recipient(identity.public_key));
         result["recipient"] = recipient;
@@ -103,7 +103,7 @@ void add_key(CLI::App& root, std::vector<Verb>& verbs) {
     app->require_subcommand(1);
     auto* create = app->add_subcommand("new", "Write a new private key file (mode 0600, never overwritten)");
     auto o = std::make_shared<NewOptions>();
-    create->add_option("--out,-o", o->out, "The file to write")->required()->type_name("FILE");
+    create->add_option("-o,--output", o->output, "The file to write")->required()->type_name("FILE");
     auto* signing = create->add_flag("--signing", o->signing,
                                      "An Ed25519 signing key; without it, an X25519 identity as age-keygen makes");
     create->add_flag("--p256", o->p256, "A P-256 key (PEM) instead, as tokens and keystores have them")
@@ -112,8 +112,8 @@ void add_key(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*create, o->json);
     create->footer(
         "Examples:\n"
-        "  model-pack key new --out me.key\n"
-        "  model-pack key new --out vendor.pem --signing --passphrase");
+        "  model-pack key new --output me.key\n"
+        "  model-pack key new --output vendor.pem --signing --passphrase");
     verbs.push_back({create, [o] { return key_new(*o); }});
 
     auto* pub = app->add_subcommand("pub", "Print the age1... recipient or the public key (PEM)");

@@ -28,14 +28,14 @@ Status parse_versions(const std::string& text, trust::LicenceClaims& claims) {
     return {};
 }
 
-// "machine-id" for this host's value, or "machine-id:VALUE".
+// "machine-id" for this host's value, or "machine-id=VALUE".
 Result<trust::HostBinding> parse_host(const std::string& text) {
-    const size_t colon = text.find(':');
-    const std::string kind = text.substr(0, colon);
-    if (colon != text.npos) return trust::bind_host(kind, text.substr(colon + 1));
+    const size_t equals = text.find('=');
+    const std::string kind = text.substr(0, equals);
+    if (equals != text.npos) return trust::bind_host(kind, text.substr(equals + 1));
     const auto value = os::host_value(kind);
     if (value) return trust::bind_host(kind, *value);
-    return error(Code::kInvalidArgument, "--bind ", kind, ": this host has no such value, or it may not be read");
+    return error(Code::kInvalidArgument, "--host ", kind, ": this host has no such value, or it may not be read");
 }
 
 Result<crypto::SecretBytes> load_product_key(const std::string& spec) {
@@ -230,9 +230,9 @@ void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
     create->add_option("--feature", o->features, "Name of a feature, for the application; may be repeated")
         ->type_name("F");
     create
-        ->add_option("--bind", o->hosts, "Only on a host with this value; without VALUE this host's; may be repeated")
-        ->type_name("KIND[:VALUE]");
-    create->add_option("--bind-need", o->hosts_needed, "How many of the values must match; default all");
+        ->add_option("--host", o->hosts, "Only on a host with this value; without VALUE this host's; may be repeated")
+        ->type_name("KIND[=VALUE]");
+    create->add_option("--hosts-needed", o->hosts_needed, "How many of the values must match; default all");
     create->add_option("--suite", o->suite, "Cipher suite of the wraps")
         ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
         ->capture_default_str();

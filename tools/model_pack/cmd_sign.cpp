@@ -18,14 +18,14 @@ Status check(const SignOptions& o) {
     const int ways = !o.keys.empty() + !o.request.empty() + !o.add.empty() + !o.oms.empty();
     if (ways != 1) {
         return error(Code::kInvalidArgument,
-                     "sign needs one of --sign KEY, --emit-request R, --add SIGNATURE and --oms KEY");
+                     "sign needs one of --sign KEY, --emit-request R, --add SIGNATURE and --oms-key KEY");
     }
-    if (o.oms.empty() != o.output.empty()) return error(Code::kInvalidArgument, "--oms and -o BUNDLE go together");
+    if (o.oms.empty() != o.output.empty()) return error(Code::kInvalidArgument, "--oms-key and -o BUNDLE go together");
     if ((o.request.empty() && o.add.empty()) != o.by.empty()) {
         return error(Code::kInvalidArgument, o.by.empty()
-                                                 ? "--emit-request and --add need --trust PUB, the public key "
+                                                 ? "--emit-request and --add need --signer PUB, the public key "
                                                    "of the one who signs"
-                                                 : "--trust goes with --emit-request and --add");
+                                                 : "--signer goes with --emit-request and --add");
     }
     for (const std::string& output : {o.request, o.output}) {
         for (const std::string& input : {o.file, o.by, o.oms}) {
@@ -111,8 +111,8 @@ void add_sign(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("--emit-request", o->request, "Write the message to be signed elsewhere")->type_name("R");
     app->add_option("--add", o->add, "Add the signature (64 bytes) made elsewhere over that message")
         ->type_name("SIGNATURE");
-    app->add_option("--trust", o->by, "Public key (PEM) of the one who signs elsewhere")->type_name("PUB");
-    app->add_option("--oms", o->oms,
+    app->add_option("--signer", o->by, "Public key (PEM) of the one who signs elsewhere")->type_name("PUB");
+    app->add_option("--oms-key", o->oms,
                     "Write an OpenSSF Model Signing bundle for other people's tools, with this P-256 key")
         ->type_name("KEY");
     app->add_option("-o,--output", o->output, "The bundle to write")->type_name("BUNDLE");
@@ -121,10 +121,10 @@ void add_sign(CLI::App& root, std::vector<Verb>& verbs) {
         "Every hash of the file is checked before it is signed. Only the signatures change.\n\n"
         "Examples:\n"
         "  model-pack sign net.coffer --sign second.pem\n"
-        "  model-pack sign net.coffer --emit-request net.tbs --trust hsm.pub\n"
+        "  model-pack sign net.coffer --emit-request net.tbs --signer hsm.pub\n"
         "  openssl pkeyutl -sign -rawin -in net.tbs -inkey hsm.pem -out net.sig     (on the other machine)\n"
-        "  model-pack sign net.coffer --add net.sig --trust hsm.pub\n"
-        "  model-pack sign net.coffer --oms ec.pem -o net.coffer.sig");
+        "  model-pack sign net.coffer --add net.sig --signer hsm.pub\n"
+        "  model-pack sign net.coffer --oms-key ec.pem -o net.coffer.sig");
     verbs.push_back({app, [o] { return sign(*o); }});
 }
 

@@ -7,7 +7,7 @@
 #include "cli.hpp"
 #include "crypto/pem.hpp"
 #include "crypto/random.hpp"
-#include "state_dir.hpp"
+#include "trust_dir.hpp"
 #include "trust/licence.hpp"
 
 namespace coffer::cli {
@@ -213,11 +213,11 @@ Result<int> sign(const SignOptions& o) {
 }
 
 struct FollowOptions {
-    std::string file, state = "default";
+    std::string file, trust_store = "default";
     bool json = false;
 };
 
-void print_followed(const char* verb, const FollowOptions& o, const StateDir& dir, const trust::Bundle& bundle) {
+void print_followed(const char* verb, const FollowOptions& o, const TrustDir& dir, const trust::Bundle& bundle) {
     if (o.json) {
         print_json(verb, {{"state", dir.path()}, {"number", bundle.number}});
     } else {
@@ -226,7 +226,7 @@ void print_followed(const char* verb, const FollowOptions& o, const StateDir& di
 }
 
 Result<int> init(const FollowOptions& o) {
-    COFFER_TRY_ASSIGN(const StateDir dir, StateDir::at(o.state));
+    COFFER_TRY_ASSIGN(const TrustDir dir, TrustDir::at(o.trust_store));
     COFFER_TRY_ASSIGN(const auto bundle, load_bundle_file(o.file));
     COFFER_TRY(dir.init(*bundle));
     print_followed("trust init", o, dir, *bundle);
@@ -234,7 +234,7 @@ Result<int> init(const FollowOptions& o) {
 }
 
 Result<int> update(const FollowOptions& o) {
-    COFFER_TRY_ASSIGN(const StateDir dir, StateDir::at(o.state));
+    COFFER_TRY_ASSIGN(const TrustDir dir, TrustDir::at(o.trust_store));
     COFFER_TRY_ASSIGN(const std::vector<std::byte> chain, os::read_file(o.file, kMaxFile));
     COFFER_TRY_ASSIGN(const auto bundle, dir.update(chain));
     print_followed("trust update", o, dir, *bundle);
@@ -285,7 +285,7 @@ Result<int> show(const FollowOptions& o) {
         result["signatures"] = bundle.signatures.size();
         result["complete"] = bundle.complete;
     } else {
-        COFFER_TRY_ASSIGN(const StateDir dir, StateDir::at(o.state));
+        COFFER_TRY_ASSIGN(const TrustDir dir, TrustDir::at(o.trust_store));
         COFFER_TRY_ASSIGN(const auto bundle, dir.bundle());
         COFFER_TRY_ASSIGN(trust::State state, trust::load_state(*dir.store()));
         COFFER_TRY(state.adopt(*bundle));
@@ -312,8 +312,8 @@ Result<int> show(const FollowOptions& o) {
     return kOk;
 }
 
-void add_state(CLI::App& app, FollowOptions& o) {
-    app.add_option("--state", o.state, "The folder; default $XDG_STATE_HOME/coffer")->type_name("DIR");
+void add_trust_store(CLI::App& app, FollowOptions& o) {
+    app.add_option("--trust-store", o.trust_store, "The folder; default $XDG_STATE_HOME/coffer")->type_name("DIR");
 }
 
 }  // namespace
@@ -373,17 +373,17 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     auto* first = app->add_subcommand("init", "Begin to follow a bundle and to remember what was seen");
     auto i = std::make_shared<FollowOptions>();
     first->add_option("--bundle", i->file, "The first bundle, from a source you trust")->required()->type_name("B");
-    add_state(*first, *i);
+    add_trust_store(*first, *i);
     add_json(*first, i->json);
     first->footer(
         "Example:\n"
-        "  model-pack trust init --bundle 1.trust && model-pack run net.coffer --state default --key me.key ...");
+        "  model-pack trust init --bundle 1.trust && model-pack run net.coffer --trust-store default --key me.key ...");
     verbs.push_back({first, [i] { return init(*i); }});
 
     auto* next = app->add_subcommand("update", "Follow the next bundle, or several in one file");
     auto u = std::make_shared<FollowOptions>();
     next->add_option("FILE", u->file, "Bundles, one after the other")->required();
-    add_state(*next, *u);
+    add_trust_store(*next, *u);
     add_json(*next, u->json);
     next->footer(
         "Example:\n"
@@ -393,7 +393,7 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     auto* display = app->add_subcommand("show", "Show a bundle, or what is followed and remembered");
     auto d = std::make_shared<FollowOptions>();
     display->add_option("FILE", d->file, "A bundle; without it, the folder");
-    add_state(*display, *d);
+    add_trust_store(*display, *d);
     add_json(*display, d->json);
     verbs.push_back({display, [d] { return show(*d); }});
 }

@@ -12,10 +12,10 @@
 
 namespace coffer::cli {
 
-class StateDir {
+class TrustDir {
  public:
     // "default" is the folder of this user.
-    static Result<StateDir> at(const std::string& path);
+    static Result<TrustDir> at(const std::string& path);
 
     const std::string& path() const { return path_; }
     std::string bundle_path() const { return path_ + "/bundle"; }
@@ -27,7 +27,7 @@ class StateDir {
     Result<std::shared_ptr<const trust::Bundle>> update(Bytes chain) const;
 
  private:
-    explicit StateDir(std::string path) : path_(std::move(path)) {}
+    explicit TrustDir(std::string path) : path_(std::move(path)) {}
     std::string path_;
 };
 

@@ -1,4 +1,4 @@
-#include "state_dir.hpp"
+#include "trust_dir.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -36,16 +36,16 @@ Result<std::shared_ptr<const trust::Bundle>> load_bundle_file(const std::string&
     return bundle;
 }
 
-Result<StateDir> StateDir::at(const std::string& path) {
-    if (path != "default") return StateDir(path);
+Result<TrustDir> TrustDir::at(const std::string& path) {
+    if (path != "default") return TrustDir(path);
     const char* state = os::environment("XDG_STATE_HOME");
-    if (state && *state == '/') return StateDir(std::string(state) + "/coffer");
+    if (state && *state == '/') return TrustDir(std::string(state) + "/coffer");
     const char* home = os::environment("HOME");
-    if (!home || *home != '/') return error(Code::kInvalidArgument, "no --state DIR, no XDG_STATE_HOME and no HOME");
-    return StateDir(std::string(home) + "/.local/state/coffer");
+    if (!home || *home != '/') return error(Code::kInvalidArgument, "no --trust-store DIR, no XDG_STATE_HOME and no HOME");
+    return TrustDir(std::string(home) + "/.local/state/coffer");
 }
 
-std::shared_ptr<const trust::StateStore> StateDir::store() const {
+std::shared_ptr<const trust::StateStore> TrustDir::store() const {
     const std::string path = path_ + "/state";
     trust::StateStore store;
     store.load = [path]() -> Result<std::optional<std::vector<std::byte>>> { return read_if_there(path); };
@@ -59,13 +59,13 @@ std::shared_ptr<const trust::StateStore> StateDir::store() const {
     return std::make_shared<const trust::StateStore>(std::move(store));
 }
 
-Result<std::shared_ptr<const trust::Bundle>> StateDir::bundle() const {
+Result<std::shared_ptr<const trust::Bundle>> TrustDir::bundle() const {
     auto bundle = load_bundle_file(bundle_path());
     if (bundle || bundle.error().code() != Code::kNotFound) return bundle;
     return error(Code::kNotFound, Detail::kIo, bundle.error().message(), "; `model-pack trust init` makes it, once");
 }
 
-Status StateDir::init(const trust::Bundle& bundle) const {
+Status TrustDir::init(const trust::Bundle& bundle) const {
     std::error_code failed;
     std::filesystem::create_directories(path_, failed);
     if (failed) return error(Code::kIo, Detail::kIo, "cannot make the folder '", path_, "': ", failed.message());
@@ -78,7 +78,7 @@ Status StateDir::init(const trust::Bundle& bundle) const {
     return trust::create_state(*state, &bundle);
 }
 
-Result<std::shared_ptr<const trust::Bundle>> StateDir::update(Bytes chain) const {
+Result<std::shared_ptr<const trust::Bundle>> TrustDir::update(Bytes chain) const {
     COFFER_TRY_ASSIGN(const os::FileLock lock, os::FileLock::acquire(bundle_path(), kLockWaitMs));
     COFFER_TRY_ASSIGN(const auto current, bundle());
     COFFER_TRY_ASSIGN(const auto next, trust::update_bundle(current, chain, trust::Caps{}.bundle_bytes));
