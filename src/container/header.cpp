@@ -88,11 +88,12 @@ Status check_regions(const Header& h, uint64_t file_size) {
         derived.payload_off != h.payload_off || derived.body_len != h.body_len || derived.n_chunks != h.n_chunks) {
         return format_error("region offsets of the header do not follow from its sizes");
     }
-    if (h.body_len > file_size) {
-        return format_error("the header describes ", h.body_len, " bytes, the file has ", file_size);
+    const uint64_t slots = file_size > h.body_len ? file_size - h.body_len : 0;
+    if (slots < kSlotsMin) {
+        return format_error("cut: ", file_size, " bytes, where ", h.body_len,
+                            " and the recipients after them belong");
     }
-    const uint64_t slots = file_size - h.body_len;
-    if (slots < kSlotsMin || slots > kSlotsMax) return format_error("recipient region of ", slots, " bytes");
+    if (slots > kSlotsMax) return format_error("recipients of ", slots, " bytes; at most ", kSlotsMax);
     return {};
 }
 

@@ -61,7 +61,9 @@ Result<Slots> parse_slots(Bytes region, const trust::Caps& caps) {
     out.content_id = r.array<32>();
     const Bytes reserved = r.take(8);
     if (version != kSlotsVersion) return unsupported("recipient region of version ", version);
-    if (total != region.size() || !all_zero(reserved)) return format_error("recipient region head");
+    if (total > region.size()) return format_error("cut: the last ", total - region.size(), " bytes are missing");
+    if (total < region.size()) return format_error(region.size() - total, " bytes too many behind the recipients");
+    if (!all_zero(reserved)) return format_error("recipient region: reserved bytes are set");
     if (n == 0 || n > caps.slots || n > kMaxSlots) return format_error(n, " recipients");
     if (out.flags & ~kGrant) return unsupported("recipient region flags ", out.flags);
 
