@@ -10,6 +10,13 @@ static int report(const coffer::Error& error) {
     return 1;
 }
 
+// The elements, if T is their type.
+template <class T>
+static bool print(const coffer::Value& value) {
+    for (T element : value.as<T>()) std::printf("%g\n", static_cast<double>(element));
+    return !value.as<T>().empty();
+}
+
 int main(int argc, char** argv) {
     if (argc != 4) return std::fprintf(stderr, "usage: quickstart MODEL.coffer KEY SIGNER.pem\n"), 2;
     coffer::Keyring keys;  // who may read the model: this device
@@ -34,5 +41,7 @@ int main(int argc, char** argv) {
     if (auto ran = runner->run({{info->name, input}}); !ran) return report(ran.error());
     auto scores = runner->output(0);
     if (!scores) return report(scores.error());
-    for (float score : scores->as<float>()) std::printf("%g\n", score);
+    if (print<float>(*scores) || print<int32_t>(*scores) || print<int64_t>(*scores)) return 0;
+    std::fprintf(stderr, "error: the output is neither float nor int\n");
+    return 1;
 }
