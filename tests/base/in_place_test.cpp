@@ -12,28 +12,14 @@
 
 #include "catch.hpp"
 #include "coffer/base/os.hpp"
+#include "folder.hpp"
 
 namespace coffer::os {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Folder {
- public:
-    Folder() { REQUIRE(::mkdtemp(path_) != nullptr); }
-    ~Folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    std::string operator/(const std::string& name) const { return path_ + ("/" + name); }
-    std::string write(const std::string& name, std::string_view text) const {
-        std::ofstream(*this / name, std::ios::binary) << text;
-        return *this / name;
-    }
-
- private:
-    char path_[40] = "/tmp/coffer-in-place-XXXXXX";
-};
+using test::Folder;
 
 TEST_CASE("a lock is held by one at a time, and leaves nothing") {
     const Folder folder;

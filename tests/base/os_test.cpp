@@ -15,30 +15,14 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "folder.hpp"
 
 namespace coffer::os {
 namespace {
 
 namespace fs = std::filesystem;
 
-class Folder {
- public:
-    Folder() { REQUIRE(::mkdtemp(path_) != nullptr); }
-    ~Folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    std::string operator/(const std::string& name) const { return path_ + ("/" + name); }
-    std::string write(const std::string& name, std::string_view text) const {
-        std::ofstream(*this / name, std::ios::binary) << text;
-        return *this / name;
-    }
-    size_t entries() const { return static_cast<size_t>(std::distance(fs::directory_iterator(path_), {})); }
-    const char* path() const { return path_; }
-
- private:
-    char path_[32] = "/tmp/coffer-os-XXXXXX";
-};
+using test::Folder;
 
 std::string content(const std::string& path) {
     const auto bytes = read_file(path, 1 << 20);

@@ -11,6 +11,7 @@
 #include "crypto/age.hpp"
 #include "crypto/pem.hpp"
 #include "crypto/random.hpp"
+#include "folder.hpp"
 #include "vectors.hpp"
 
 namespace coffer::crypto {
@@ -134,16 +135,7 @@ std::string output_of(const std::string& command) {
     return ::pclose(pipe) == 0 ? text : std::string();
 }
 
-struct Folder {
-    Folder() { REQUIRE(::mkdtemp(path) != nullptr); }
-    ~Folder() { (void)std::system(("rm -rf " + std::string(path)).c_str()); }
-    std::string file(const char* name) const { return std::string(path) + "/" + name; }
-    void write(const char* name, Bytes bytes) const {
-        std::ofstream(file(name), std::ios::binary)
-            .write(reinterpret_cast<const char*>(bytes.data()), static_cast<long>(bytes.size()));
-    }
-    char path[32] = "/tmp/coffer-text-XXXXXX";
-};
+using test::Folder;
 
 TEST_CASE("age-keygen's keys are read, and it reads ours") {
     if (output_of("command -v age-keygen").empty()) {
@@ -160,7 +152,7 @@ TEST_CASE("age-keygen's keys are read, and it reads ours") {
     const Folder folder;
     const X25519Identity ours = X25519Identity::generate().value();
     folder.write("ours.txt", age_identity(ours).value().bytes());
-    REQUIRE(output_of("age-keygen -y " + folder.file("ours.txt")) == age_recipient(ours.public_key).value() + "\n");
+    REQUIRE(output_of("age-keygen -y " + (folder / "ours.txt")) == age_recipient(ours.public_key).value() + "\n");
 }
 
 TEST_CASE("openssl's signing keys are read, and it reads ours") {
@@ -173,10 +165,10 @@ TEST_CASE("openssl's signing keys are read, and it reads ours") {
     const std::string pem = ed25519_public_to_pem(ed25519_public(seed).value()).value();
     folder.write("plain.pem", ed25519_private_to_pem(seed, {}).value().bytes());
     folder.write("sealed.pem", ed25519_private_to_pem(seed, as_bytes("secret")).value().bytes());
-    REQUIRE(output_of("openssl pkey -pubout -in " + folder.file("plain.pem")) == pem);
-    REQUIRE(output_of("openssl pkey -pubout -passin pass:secret -in " + folder.file("sealed.pem")) == pem);
+    REQUIRE(output_of("openssl pkey -pubout -in " + (folder / "plain.pem")) == pem);
+    REQUIRE(output_of("openssl pkey -pubout -passin pass:secret -in " + (folder / "sealed.pem")) == pem);
 
-    const std::string theirs = folder.file("theirs.pem");
+    const std::string theirs = folder / "theirs.pem";
     const std::string made =
         output_of("openssl genpkey -algorithm ed25519 -aes256 -pass pass:other -out " + theirs + " && cat " + theirs);
     const SecretBytes read = ed25519_private_from_pem(as_bytes(made), as_bytes("other")).value();

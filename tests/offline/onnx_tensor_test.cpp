@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "folder.hpp"
 #include "import_case.hpp"
 #include "offline/onnx/tensor_pb.hpp"
 
@@ -37,17 +38,9 @@ Pb packed(Pb t, int field, std::initializer_list<int64_t> values) {
     return t.text(field, list.str());
 }
 
-// A folder of its own, gone afterwards.
-struct Folder {
-    fs::path path = fs::temp_directory_path() / "coffer_onnx_external_test";
-    Folder() {
-        fs::remove_all(path);
-        fs::create_directories(path / "model");
-    }
-    ~Folder() { fs::remove_all(path); }
-    void write(const std::string& name, std::string_view bytes) const {
-        std::ofstream(path / name, std::ios::binary) << bytes;
-    }
+// With one for the model in it: what the model refers to may lie there and nowhere else.
+struct Folder : coffer::test::Folder {
+    Folder() { fs::create_directory(*this / "model"); }
 };
 
 Pb external(std::initializer_list<int64_t> dims, std::initializer_list<std::pair<std::string, std::string>> entries) {
@@ -63,7 +56,7 @@ Result<graph::Model> import_in(const Folder& folder, const Pb& t) {
     folder.write("model/m.onnx", model_of(t).str());
     offline::ImportOptions options;
     options.check_ops = false;
-    return offline::import_onnx((folder.path / "model" / "m.onnx").string(), options);
+    return offline::import_onnx(folder / "model/m.onnx", options);
 }
 std::string external_error(const Folder& folder, const Pb& t) {
     const auto r = import_in(folder, t);
@@ -186,7 +179,7 @@ TEST_CASE("sparse tensors become dense, within reason") {
 
 TEST_CASE("external data is read from the model's folder") {
     const Folder f;
-    fs::create_directories(f.path / "model" / "sub");
+    fs::create_directories(f / "model/sub");
     f.write("model/sub/w.bin", "skip" + raw_of<float>({1, 2}) + "rest");
     const auto m = import_in(f, external({2}, {{"location", "sub/w.bin"}, {"offset", "4"}, {"length", "8"}}));
     REQUIRE(m.ok());
@@ -199,9 +192,9 @@ TEST_CASE("external data may not lie, nor leave the folder") {
     const Folder f;
     f.write("secret", raw_of<float>({1, 2}));
     f.write("model/w.bin", raw_of<float>({1, 2}));
-    fs::create_symlink("../secret", f.path / "model" / "link");
-    fs::create_directory_symlink("..", f.path / "model" / "up");
-    fs::create_directories(f.path / "model" / "folder");
+    fs::create_symlink("../secret", f / "model/link");
+    fs::create_directory_symlink("..", f / "model/up");
+    fs::create_directories(f / "model/folder");
     const auto at = [&](const std::string& location) {
         return external_error(f, external({2}, {{"location", location}}));
     };
@@ -209,7 +202,7 @@ TEST_CASE("external data may not lie, nor leave the folder") {
     for (const char* outside : {"../secret", "sub/../../secret", "..", "folder/.."}) {
         CHECK_THAT(at(outside), Catch::Contains("leads out of its folder") && Catch::StartsWith("format"));
     }
-    CHECK_THAT(at((f.path / "secret").string()), Catch::Contains("is absolute"));
+    CHECK_THAT(at(f / "secret"), Catch::Contains("is absolute"));
     CHECK_THAT(at("link"), Catch::Contains("symbolic link"));
     CHECK_THAT(at("up/secret"), Catch::Contains("symbolic link"));
     CHECK_THAT(at("w.bin/x"), Catch::Contains("symbolic link or a file"));

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "catch.hpp"
+#include "folder.hpp"
 #include "offline/calibrate/histogram.hpp"
 #include "offline/npy.hpp"
 #include "offline/passes/passes.hpp"
@@ -72,19 +73,9 @@ size_t count(const graph::Model& m, std::string_view op) {
         std::ranges::count_if(m.graphs[0].nodes, [&](const graph::Node& n) { return n.op == op; }));
 }
 
-// A folder that is gone afterwards.
-struct Folder {
-    std::filesystem::path path;
-    Folder() {
-        path = std::filesystem::temp_directory_path() / ("coffer-quantize-" + std::to_string(std::random_device()()));
-        std::filesystem::create_directories(path);
-    }
-    ~Folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path, ignored);
-    }
+struct Folder : coffer::test::Folder {
     void add(const std::string& name, const Tensor& t) const {
-        REQUIRE(offline::write_npy((path / name).string(), t.view()).ok());
+        REQUIRE(offline::write_npy(*this / name, t.view()).ok());
     }
 };
 
@@ -116,7 +107,7 @@ TEST_CASE("quantize: static, integers between layers") {
     graph::Model m = small_network();
     const Tensor x = random_floats(Shape{1, 4, 8, 8}, 9);
     const auto wanted = run(m, x);
-    REQUIRE(quantize(m, {.dynamic = false, .data = folder.path.string(), .synthetic = false}) == "");
+    REQUIRE(quantize(m, {.dynamic = false, .data = folder.path(), .synthetic = false}) == "");
     CHECK(count(m, "ai.coffer::QConv") == 2);
     CHECK(count(m, "Relu") == 0);
     CHECK(snr_db(wanted, run(m, x)) > 25);
@@ -132,7 +123,7 @@ TEST_CASE("quantize: constant activations keep their value") {
     graph::Model m = small_network();
     const Tensor x = Tensor::create(DType::kFloat, Shape{1, 4, 8, 8}).value();
     const auto wanted = run(m, x);
-    REQUIRE(quantize(m, {.dynamic = false, .data = folder.path.string(), .synthetic = false}) == "");
+    REQUIRE(quantize(m, {.dynamic = false, .data = folder.path(), .synthetic = false}) == "");
     CHECK(snr_db(wanted, run(m, x)) > 25);
 }
 
@@ -165,7 +156,7 @@ TEST_CASE("quantize: an input with outliers is taken in two parts") {
     graph::Model plain = outliers_network(), m = outliers_network();
     REQUIRE(quantize(plain, {.dynamic = true, .data = "", .synthetic = false}) == "");
     std::vector<std::string> notes;
-    REQUIRE(quantize(m, {.dynamic = false, .data = folder.path.string(), .synthetic = false}, &notes) == "");
+    REQUIRE(quantize(m, {.dynamic = false, .data = folder.path(), .synthetic = false}, &notes) == "");
     CHECK(notes.back().find("1 with 16-bit input") != std::string::npos);
     CHECK(count(m, "ai.coffer::QMatMul") == 2);
     CHECK(std::ranges::count_if(m.constants, [](const auto& c) { return c.tensor.dtype() == DType::kInt8; }) == 1);
@@ -230,7 +221,7 @@ TEST_CASE("quantize: made-up samples are announced") {
 
 TEST_CASE("quantize: bad data is named") {
     Folder folder;
-    const QuantizeOptions options{.dynamic = false, .data = folder.path.string(), .synthetic = false};
+    const QuantizeOptions options{.dynamic = false, .data = folder.path(), .synthetic = false};
     graph::Model m = small_network();
     SECTION("no folder") {
         CHECK(
@@ -248,7 +239,7 @@ TEST_CASE("quantize: bad data is named") {
         CHECK(quantize(m, options).find("odd.npy") != std::string::npos);
     }
     SECTION("missing input in a sample's folder") {
-        std::filesystem::create_directories(folder.path / "one");
+        std::filesystem::create_directories(folder / "one");
         const std::string message = quantize(m, options);
         CHECK(message.find("one/x.npy") != std::string::npos);
     }

@@ -11,28 +11,12 @@
 #include "catch.hpp"
 #include "crypto/age.hpp"
 #include "crypto/pem.hpp"
+#include "folder.hpp"
 
 namespace coffer::trust {
 namespace {
 
-class Folder {
- public:
-    Folder() { REQUIRE(::mkdtemp(path_) != nullptr); }
-    ~Folder() { (void)std::system(("rm -rf " + std::string(path_)).c_str()); }
-    std::string operator/(const std::string& name) const { return path_ + ("/" + name); }
-    std::string write(const std::string& name, Bytes bytes, mode_t mode = 0600) const {
-        const std::string path = *this / name;
-        std::ofstream(path, std::ios::binary) << as_text(bytes);
-        REQUIRE(::chmod(path.c_str(), mode) == 0);
-        return path;
-    }
-    std::string write(const std::string& name, std::string_view text, mode_t mode = 0600) const {
-        return write(name, as_bytes(text), mode);
-    }
-
- private:
-    char path_[32] = "/tmp/coffer-keys-XXXXXX";
-};
+using test::Folder;
 
 std::string refusal(const std::string& path, KeyFileAccess access = KeyFileAccess::kStrict) {
     const auto result = read_key_file(path, access);

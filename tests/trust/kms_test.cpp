@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "catch.hpp"
+#include "folder.hpp"
 #include "trust/keyring.hpp"
 
 namespace coffer::trust {
@@ -58,22 +59,16 @@ TEST_CASE("prefixes without a scheme are refused, and so is a second for the sam
 // A helper written for a test: a shell script with a name of its own.
 class Script {
  public:
-    explicit Script(const std::string& text) {
-        REQUIRE(::mkdtemp(folder_) != nullptr);
-        std::ofstream(path()) << "#!/bin/sh\n" << text;
-        REQUIRE(::chmod(path().c_str(), 0755) == 0);
-    }
-    Script(const Script&) = delete;
-    ~Script() { (void)std::system(("rm -rf " + std::string(folder_)).c_str()); }
-    std::string path() const { return std::string(folder_) + "/helper"; }
+    explicit Script(const std::string& text) { folder_.write("helper", "#!/bin/sh\n" + text, 0755); }
+    std::string path() const { return folder_ / "helper"; }
     std::string seen(const char* name) const {
-        std::ifstream file(std::string(folder_) + "/" + name, std::ios::binary);
+        std::ifstream file(folder_ / name, std::ios::binary);
         return {std::istreambuf_iterator<char>(file), {}};
     }
     KmsHelper helper(uint32_t timeout_ms = 20'000) const { return {{path(), "--config", "a b*$x"}, timeout_ms}; }
 
  private:
-    char folder_[32] = "/tmp/coffer-kms-XXXXXX";
+    test::Folder folder_;
 };
 
 const std::string kContext(65, 'S');
