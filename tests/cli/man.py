@@ -1,19 +1,13 @@
-"""man.py PAGE: every verb and option of --help stands in the manual page, and the other way round."""
+"""man.py PAGE: every verb and option of --help stands in the manual page, and the other way round; and the completion
+script, run in bash, offers the same."""
 
 import re
 import subprocess
 import sys
 
+import scene
+
 page = open(sys.argv[1], encoding="utf-8").read()
-
-
-def help_of(*verb):
-    return subprocess.run(["model-pack", *verb, "--help"], stdout=subprocess.PIPE, check=True, text=True).stdout
-
-
-def verbs_of(text):
-    listing = text.split("Subcommands:\n", 1)[1] if "Subcommands:\n" in text else ""
-    return re.findall(r"^  ([a-z0-9-]+) ", listing.split("\n\n")[0], re.M)
 
 
 def options_of(text):
@@ -21,25 +15,35 @@ def options_of(text):
     return set(re.findall(r"^  (?:-\w,)?(--[a-z0-9-]+)", listing, re.M)) - {"--help"}
 
 
-verbs = []
-for verb in verbs_of(help_of()):
-    below = verbs_of(help_of(verb))
-    verbs += [(verb, v) for v in below] or [(verb,)]
+def completions(words):
+    """What completion offers after each list of words: {words: [offered]}"""
+    asked = "".join('COMP_WORDS=(model-pack %s "%s"); COMP_CWORD=%d; COMPREPLY=(); _model_pack; echo "${COMPREPLY[*]}"\n'
+                    % (before, begun, len(before.split()) + 1) for before, begun in words)
+    script = subprocess.run(["model-pack", "completion"], capture_output=True, text=True, check=True).stdout + asked
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    return dict(zip(words, map(str.split, done.stdout.splitlines())))
+
+
+verbs = scene.verbs()
 sections = dict(re.findall(r'^\.Ss (.+?)\n(.*?)(?=^\.S[sh] )', page, re.M | re.S))
 common = set(re.findall(r"^\.It Fl Fl ([a-z0-9-]+)", page.split(".Sh COMMON OPTIONS", 1)[1].split("\n.Sh ", 1)[0], re.M))
 wrong = []
 known = set()
-for verb in verbs:
-    name = " ".join(verb)
+offered = completions([(verb, "--") for verb in verbs] + [("", ""), *((v, "") for v in {v.split()[0] for v in verbs if " " in v})])
+for name in verbs:
     section = sections.pop(name, None)
     if section is None:
         wrong.append("the page has no section '%s'" % name)
         continue
     documented = {"--" + o for o in re.findall(r"^\.It (?:Fl \w , )?Fl Fl ([a-z0-9-]+)", section, re.M)}
-    real = options_of(help_of(*verb))
+    real = options_of(scene.help_of(*name.split()))
     known |= real
     wrong += ["%s: %s is not in the page" % (name, o) for o in sorted(real - documented - {"--" + c for c in common})]
     wrong += ["%s: the page has %s" % (name, o) for o in sorted(documented - real)]
+    wrong += ["%s: completion and --help differ in %s" % (name, o) for o in sorted(real ^ set(offered[name, "--"]) - {"--help"})]
+    *before, last = name.split()
+    if last not in offered[" ".join(before), ""]:
+        wrong.append("completion does not offer '%s'" % name)
 wrong += ["the page has a section '%s'" % s for s in sections]
 wrong += ["the page has the common option --%s" % o for o in sorted(common) if "--" + o not in known]
 print("\n".join(wrong) or "ok")

@@ -107,7 +107,7 @@ class ModelPack:
         outputs = tempfile.mkdtemp(dir=self.dir)
         text = self.call("run", file, *self.access(), *with_inputs, "--threads", threads, "--output-dir", outputs,
                          "--json")
-        return {o["name"]: pathlib.Path(o["file"]) for o in json.loads(text)["outputs"]}
+        return {o["name"]: pathlib.Path(o["output"]) for o in json.loads(text)["outputs"]}
 
     def bench(self, file, inputs, threads, repeat=0):
         with_inputs = [a for name, path in inputs.items() for a in ("--input", f"{name}=@{path}")]

@@ -1,10 +1,10 @@
 #include "cli.hpp"
 
 #include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -12,39 +12,69 @@
 #include <sstream>
 
 #include "coffer/base/host.hpp"
+#include "coffer/base/utf8.hpp"
 #include "container/grant.hpp"
 #include "offline/npy.hpp"
-#include "trust_dir.hpp"
 #include "trust/token.hpp"
+#include "trust_dir.hpp"
 
 namespace coffer::cli {
 namespace {
 
-// What to try, by kind of error.
-const char* hint(const Error& error) {
-    switch (error.detail()) {
-        case Detail::kNoRecipient: return "none of the given keys opens this file; see `model-pack inspect FILE`";
-        case Detail::kUntrusted: return "name the vendor's public key with --trust, or a trust bundle with --bundle";
-        case Detail::kSignature:
-            return "it was changed, or it or its recipients are signed by no key given with --trust, "
-                   "--trust-distributor";
-        case Detail::kUnprotected: return "it was packed with --unprotected; --allow-unprotected opens it";
-        case Detail::kRollback:
-            return "something newer is required: by --min-version, the trust bundle or what was seen";
-        case Detail::kLicence:
-            return "see `model-pack licence show FILE`; --licence and --trust-licensor name the files";
-        case Detail::kWrongModel: return "the name of the model is not the one given with --name";
-        default: break;
-    }
-    switch (error.code()) {
-        case Code::kUnsupported: return "`model-pack ops` lists what is supported";
-        case Code::kLimit: return "raise the limit with --max-memory if this is expected";
-        case Code::kInternal: return "this is a bug; please report it with the model if you can";
-        default: return nullptr;
-    }
+// Ranges of characters that move the cursor or turn text around: controls, marks and overrides of direction,
+// separators of lines.
+constexpr std::pair<std::string_view, std::string_view> kSteering[] = {{"\x01", "\x1f"},
+                                                                       {"\x7f", "\x7f"},
+                                                                       {"\xc2\x80", "\xc2\x9f"},
+                                                                       {"\xd8\x9c", "\xd8\x9c"},
+                                                                       {"\xe2\x80\x8e", "\xe2\x80\x8f"},
+                                                                       {"\xe2\x80\xa8", "\xe2\x80\xae"},
+                                                                       {"\xe2\x81\xa6", "\xe2\x81\xa9"}};
+
+bool steers(std::string_view c) {
+    return c[0] == 0 || std::ranges::any_of(kSteering, [&](const auto& range) {
+               return c.size() == range.first.size() && range.first <= c && c <= range.second;
+           });
+}
+
+bool given(const CLI::App& verb, std::initializer_list<const char*> options) {
+    return std::ranges::any_of(options, [&](const char* name) {
+        const CLI::Option* option = verb.get_option_no_throw(name);
+        return option && option->count() > 0;
+    });
 }
 
 }  // namespace
+
+std::string hint(const Error& error, const CLI::App& verb) {
+    const bool opens = verb.get_option_no_throw("--trust") != nullptr;
+    switch (error.detail()) {
+        case Detail::kNoRecipient:
+            return given(verb, {"--key", "--kms"}) ? "none of the given keys opens this file; `model-pack recipients "
+                                                     "list FILE` shows whom it is for"
+                                                   : "name a key that opens it with --key";
+        case Detail::kUntrusted:
+            if (!opens || given(verb, {"--bundle", "--trust-store"})) return "";
+            return given(verb, {"--trust"})
+                       ? "fewer signatures by keys of --trust than are needed; `model-pack inspect FILE` shows who "
+                         "signed"
+                       : "name the vendor's public key with --trust, or a trust bundle with --bundle";
+        case Detail::kSignature:
+            if (!opens) return "";
+            return "it is not signed, or was changed afterwards; if it was packed with --sign-slots, its recipients "
+                   "need --trust-distributor";
+        case Detail::kUnprotected: return "it was packed with --unprotected; --allow-unprotected opens it";
+        case Detail::kLicence:
+            if (!opens || given(verb, {"--licence"}) || verb_name(verb) == "licence check") return "";
+            return "name a licence with --licence, and who issues them with --trust-licensor";
+        case Detail::kLimit:
+            if (!verb.get_option_no_throw("--max-memory") || error.message().find("memory") == std::string::npos)
+                return "";
+            return "raise the limit with --max-memory if this is expected";
+        default:
+            return error.code() == Code::kInternal ? "this is a bug; please report it with the model if you can" : "";
+    }
+}
 
 int exit_code(const Error& error) {
     switch (error.code()) {
@@ -74,15 +104,53 @@ void add_json(CLI::App& app, bool& json) {
 void print_json(std::string_view verb, Json document) {
     Json out{{"verb", verb}, {"schema", kJsonSchema}};
     out.update(document);
-    fmt::print("{}\n", out.dump(2, ' ', false, Json::error_handler_t::replace));
+    fmt::print("{}\n", out.dump(2, ' ', /*ensure_ascii=*/true, Json::error_handler_t::replace));
 }
 
-void print_error(const Error& error) {
-    fmt::print(stderr, "model-pack: error: {}\n", error.message());
-    if (const char* text = hint(error)) fmt::print(stderr, "  hint: {}\n", text);
+Json json_time(uint64_t unix_seconds) {
+    return unix_seconds == 0 ? Json(nullptr) : Json(time_text(unix_seconds));
 }
+
+std::string verb_name(const CLI::App& verb) {
+    const CLI::App* parent = verb.get_parent();
+    if (!parent) return "";
+    const std::string above = verb_name(*parent);
+    return above.empty() ? verb.get_name() : above + " " + verb.get_name();
+}
+
+int report(const Error& error, const std::string& verb, const std::string& hint, bool json) {
+    const int code = exit_code(error);
+    fmt::print(stderr, "model-pack: error: {}\n", printable(error.message()));
+    if (!hint.empty()) fmt::print(stderr, "  hint: {}\n", hint);
+    if (json) {
+        print_json(verb, {{"error",
+                           {{"code", code_name(error.code())},
+                            {"detail", detail_name(error.detail())},
+                            {"exit_code", code},
+                            {"message", error.message()},
+                            {"hint", hint.empty() ? Json(nullptr) : Json(hint)}}}});
+    }
+    return code;
+}
+
+std::string printable(std::string_view text, bool lines) {
+    std::string out;
+    for (size_t i = 0; i < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[i]);
+        const std::string_view c = text.substr(i, lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4);
+        if ((lines && c == "\n") || (is_utf8(c) && !steers(c))) {
+            out += c;
+            i += c.size();
+        } else {
+            out += fmt::format("\\x{:02x}", lead);
+            ++i;
+        }
+    }
+    return out;
+}
+
 void print_note(const std::string& text) {
-    fmt::print(stderr, "{}\n", text);
+    fmt::print(stderr, "{}\n", printable(text));
 }
 bool stderr_is_terminal() {
     return isatty(STDERR_FILENO) == 1;
@@ -90,7 +158,7 @@ bool stderr_is_terminal() {
 
 void StatusLine::show(const std::string& text) {
     if (!on_) return;
-    fmt::print(stderr, "\r\033[K{}", text.substr(0, 78));
+    fmt::print(stderr, "\r\033[K{}", printable(text).substr(0, 78));
     shown_ = true;
 }
 void StatusLine::clear() {
@@ -105,9 +173,17 @@ Status write_text(const std::string& path, const std::string& text) {
 }
 
 Status refuse_same_file(const std::string& output, const std::string& input) {
+    const std::string path = input.starts_with("raw:") ? input.substr(4) : input;
     std::error_code missing;
-    if (output != input && !std::filesystem::equivalent(output, input, missing)) return {};
-    return error(Code::kInvalidArgument, "the output '", output, "' would replace the input '", input, "'");
+    if (output != path && !std::filesystem::equivalent(output, path, missing)) return {};
+    return error(Code::kInvalidArgument, "the output '", output, "' would replace the input '", path, "'");
+}
+
+Status refuse_same_file(const std::string& output, std::initializer_list<const std::vector<std::string>*> inputs) {
+    for (const std::vector<std::string>* list : inputs) {
+        for (const std::string& input : *list) COFFER_TRY(refuse_same_file(output, input));
+    }
+    return {};
 }
 
 bool parse_number(std::string_view text, uint64_t& number) {
@@ -140,7 +216,7 @@ std::string bytes_text(uint64_t bytes) {
     if (bytes < 1000) return fmt::format("{} B", bytes);
     double value = static_cast<double>(bytes);
     const char* unit = "";
-    for (const char* u : {"KB", "MB", "GB", "TB"}) {
+    for (const char* u : {"kB", "MB", "GB", "TB"}) {
         if (value < 1000) break;
         value /= 1000;
         unit = u;
@@ -155,18 +231,29 @@ std::string hex(Bytes bytes) {
 }
 
 std::string time_text(uint64_t unix_seconds) {
-    constexpr uint64_t kYear9999 = 253402300799;
-    if (unix_seconds == 0) return "-";
-    if (unix_seconds > kYear9999) return std::to_string(unix_seconds);
+    constexpr uint64_t kYear9999 = 253402300799;  // files may say what they like; this is as far as the form goes
+    unix_seconds = std::min(unix_seconds, kYear9999);
     return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(unix_seconds)));
 }
 
 void print_fields(const std::string& name, bool verified, const Json& document) {
-    fmt::print("{}{}\n", name, verified ? "" : "   UNVERIFIED: anyone could have written what follows");
+    print("{}{}\n", name, verified ? "" : "   UNVERIFIED: anyone could have written what follows");
     for (const auto& [key, value] : document.items()) {
         if (key == "file") continue;
-        fmt::print("  {:<16} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+        print("  {:<16} {}\n", key,
+              value.is_string() ? value.get<std::string>()
+                                : value.dump(-1, ' ', false, Json::error_handler_t::replace));
     }
+}
+
+void add_licensors(CLI::App& app, AccessOptions& o) {
+    app.add_option("--trust-licensor", o.licensors, "Public key (PEM) of whose licences count; may be repeated")
+        ->type_name("PUB");
+}
+
+void add_bundle(CLI::App& app, AccessOptions& o) {
+    app.add_option("--bundle", o.bundle, "Take all trusted keys and what was revoked from this trust bundle")
+        ->type_name("B");
 }
 
 void add_access(CLI::App& app, AccessOptions& o) {
@@ -182,13 +269,11 @@ void add_access(CLI::App& app, AccessOptions& o) {
         ->type_name("PUB");
     app.add_option("--licence", o.licences, "A licence for a key given, for models that demand one; may be repeated")
         ->type_name("L");
-    app.add_option("--trust-licensor", o.licensors, "Public key (PEM) of whose licences count; may be repeated")
-        ->type_name("PUB");
+    add_licensors(app, o);
     app.add_option("--product", o.product, "Only licences for this product count")->type_name("P");
     app.add_option("--host", o.hosts, "A value of this host, in place of the one found; may be repeated")
         ->type_name("KIND=VALUE");
-    app.add_option("--bundle", o.bundle, "Take all trusted keys and what was revoked from this trust bundle")
-        ->type_name("B");
+    add_bundle(app, o);
     app.add_option("--trust-store", o.trust_store,
                    "Folder of `model-pack trust init`, or 'default': follow its bundle, remember what was seen")
         ->type_name("DIR");
@@ -197,11 +282,11 @@ void add_access(CLI::App& app, AccessOptions& o) {
     app.add_option("--name", o.name, "The model must have been packed under this name")->type_name("ID");
     app.add_option("--min-version", o.min_version, "Refuse older versions of the model");
     app.add_option("--max-memory", o.max_memory, "Limit for weights and activations together")
-        ->transform(CLI::AsSizeValue(false))
+        ->transform(CLI::AsSizeValue(true))
         ->type_name("SIZE");
     app.add_flag("--aead-only", o.aead_only, "Skip chunk hashes: faster, but a holder of the key could forge");
     app.add_flag("--allow-unprotected", o.allow_unprotected,
-                 "Accept files packed with --unprotected, and any file without a trusted signature");
+                 "Accept files packed with --unprotected: not encrypted to anyone");
     app.add_flag("--allow-unsigned", o.allow_unsigned, "Accept files without a signature: anyone may have made them");
 }
 
@@ -257,8 +342,8 @@ Result<trust::Policy> make_policy(const AccessOptions& o) {
     policy.min_version = o.min_version;
     policy.caps.max_memory = o.max_memory;
     if (o.aead_only) policy.integrity = trust::Integrity::kAeadOnly;
-    if (o.allow_unprotected) policy.allow_unprotected = policy.allow_unsigned = true;
-    if (o.allow_unsigned) policy.allow_unsigned = true;
+    policy.allow_unprotected = o.allow_unprotected;
+    policy.allow_unsigned = o.allow_unsigned;
     policy.debug_names = o.has_keys() || o.allow_unprotected;
     return policy;
 }
@@ -291,6 +376,19 @@ Result<crypto::SecretBytes> ask_password(const std::string& prompt) {
 
 Result<trust::SigningKey> load_signing_key(const std::string& path) {
     return trust::load_signing_key(path, [&] { return ask_password("Passphrase of " + path + ": "); });
+}
+
+Result<std::vector<trust::SigningKey>> load_signing_keys(const std::vector<std::string>& paths, const char* option) {
+    std::vector<trust::SigningKey> keys;
+    for (const std::string& path : paths) {
+        COFFER_TRY_ASSIGN(trust::SigningKey key, load_signing_key(path));
+        for (size_t i = 0; i < keys.size(); ++i) {
+            if (keys[i].signer().id != key.signer().id) continue;
+            return error(Code::kInvalidArgument, option, " '", path, "': the same key as '", paths[i], "'");
+        }
+        keys.push_back(std::move(key));
+    }
+    return keys;
 }
 
 Result<crypto::SecretBytes> ask_pin(std::string_view token) {
@@ -350,6 +448,16 @@ Status add_key(trust::Keyring& keyring, const std::string& spec) {
     return trust::load_keys(keyring, spec);
 }
 
+void add_suite(CLI::App& app, std::string& name, const char* help) {
+    app.add_option("--suite", name, help)
+        ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
+        ->capture_default_str();
+}
+
+crypto::Suite suite_of(const std::string& name) {
+    return name == "chacha20-poly1305" ? crypto::Suite::kChaCha20Poly1305 : crypto::Suite::kAes256Gcm;
+}
+
 Result<uint64_t> created_time() {
     const char* epoch = os::environment("SOURCE_DATE_EPOCH");
     if (!epoch || !*epoch) return static_cast<uint64_t>(os::unix_time());
@@ -387,14 +495,23 @@ Result<Access> Access::create(const AccessOptions& o) {
     return access;
 }
 
+Result<container::Source> open_source(const std::string& path) {
+    container::Source source = container::Source::file(path);
+    COFFER_TRY(source.open());
+    return source;
+}
+
+Error named(const std::string& path, const Error& error) {
+    return error.message().find("'" + path + "'") == std::string::npos ? error.within(path + ": ") : error;
+}
+
 Result<runtime::Loaded> load(const std::string& path, const Access& access, bool digests) {
+    COFFER_TRY_ASSIGN(container::Source source, open_source(path));
     runtime::LoadOptions options;
     options.digests = digests;
     runtime::ThreadPool pool(os::cpu_count());
     options.parallel = &pool;
-    auto loaded = runtime::load(container::Source::file(path), access.policy, access.keyring, options);
-    if (!loaded) return loaded.error().within(path + ": ");
-    return loaded;
+    return named(path, runtime::load(std::move(source), access.policy, access.keyring, options));
 }
 
 Result<runtime::Loaded> load(const std::string& path, const AccessOptions& o, bool digests) {

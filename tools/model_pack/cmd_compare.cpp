@@ -1,8 +1,6 @@
 // compare: the original model in float beside sealed files, on real samples.
 #include "offline/compare.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -25,10 +23,10 @@ struct CompareOptions {
 
 Result<offline::Loading> load_original(const std::string& path) {
     COFFER_TRY_ASSIGN(const os::File file, os::File::open_read(path));
-    COFFER_TRY_ASSIGN(offline::Prepared prepared, offline::prepare(path, {}));
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, named(path, offline::prepare(path, {})));
     // Weights may stand beside the file.
     const uint64_t bytes = std::max<uint64_t>(file.size(), prepared.original_weight_bytes);
-    COFFER_TRY_ASSIGN(auto model, runtime::Model::create(std::move(prepared.model)));
+    COFFER_TRY_ASSIGN(auto model, named(path, runtime::Model::create(std::move(prepared.model))));
     return offline::Loading{std::move(model), bytes};
 }
 
@@ -57,19 +55,19 @@ Json document(const CompareOptions& o, const offline::Comparison& c) {
         for (const offline::OutputScore& output : m.outputs) outputs.push_back(score_json(output, o.metric));
         entries.push_back({{"file", m.name},
                            {"original", entries.empty()},
-                           {"file_size", m.file_bytes},
+                           {"file_bytes", m.file_bytes},
                            {"load_ms", m.load_ms},
                            {"median_ms", m.median_ms},
                            {"cpu_ms", m.cpu_ms},
                            {"peak_memory_bytes", m.peak_bytes ? Json(m.peak_bytes) : Json(nullptr)},
                            {"outputs", outputs}});
     }
-    return {{"model", o.model},
+    return {{"file", o.model},
             {"data", o.data},
-            {"samples", c.samples},
+            {"sample_count", c.samples},
             {"metric", o.metric},
             {"arch", kernels::arch_name(kernels::chosen())},
-            {"threads", o.threads == 0 ? os::cpu_count() : o.threads},
+            {"thread_count", o.threads == 0 ? os::cpu_count() : o.threads},
             {"entries", entries}};
 }
 
@@ -79,24 +77,23 @@ void print_table(const Json& doc) {
         file = std::max(file, e["file"].get_ref<const std::string&>().size());
         for (const Json& s : e["outputs"]) output = std::max(output, s["name"].get_ref<const std::string&>().size());
     }
-    fmt::print("{:<{}} {:>10} {:>10} {:>12} {:>10}\n", "file", file, "size", "load", "run", "memory");
+    print("{:<{}} {:>10} {:>10} {:>12} {:>10}\n", "file", file, "size", "load", "run", "memory");
     for (const Json& e : doc["entries"]) {
-        fmt::print("{:<{}} {:>10} {:>7.1f} ms {:>9.3f} ms {:>10}\n", e["file"].get<std::string>(), file,
-                   bytes_text(e["file_size"].get<uint64_t>()), e["load_ms"].get<double>(),
-                   e["median_ms"].get<double>(),
-                   e["peak_memory_bytes"].is_null() ? "-" : bytes_text(e["peak_memory_bytes"].get<uint64_t>()));
+        print("{:<{}} {:>10} {:>7.1f} ms {:>9.3f} ms {:>10}\n", e["file"].get<std::string>(), file,
+              bytes_text(e["file_bytes"].get<uint64_t>()), e["load_ms"].get<double>(), e["median_ms"].get<double>(),
+              e["peak_memory_bytes"].is_null() ? "-" : bytes_text(e["peak_memory_bytes"].get<uint64_t>()));
     }
-    fmt::print("\n{:<{}} {:<{}} {:>10} {:>10} {:>8}\n", "file", file, "output", output, "SNR", "cosine", "top-1");
+    print("\n{:<{}} {:<{}} {:>10} {:>10} {:>8}\n", "file", file, "output", output, "SNR", "cosine", "top-1");
     for (const Json& e : doc["entries"]) {
         for (const Json& s : e["outputs"]) {
-            fmt::print("{:<{}} {:<{}} {:>10} {:>10} {:>8}\n", e["file"].get<std::string>(), file,
-                       s["name"].get<std::string>(), output, snr_text(s),
-                       s["cosine"].is_null() ? "-" : fmt::format("{:.6f}", s["cosine"].get<double>()),
-                       s["top1"].is_null() ? "-" : fmt::format("{:.1f} %", 100 * s["top1"].get<double>()));
+            print("{:<{}} {:<{}} {:>10} {:>10} {:>8}\n", e["file"].get<std::string>(), file,
+                  s["name"].get<std::string>(), output, snr_text(s),
+                  s["cosine"].is_null() ? "-" : fmt::format("{:.6f}", s["cosine"].get<double>()),
+                  s["top1"].is_null() ? "-" : fmt::format("{:.1f} %", 100 * s["top1"].get<double>()));
         }
     }
-    fmt::print("\n{} samples, {} threads, {}\n", doc["samples"].get<size_t>(), doc["threads"].get<unsigned>(),
-               doc["arch"].get<std::string>());
+    print("\n{} samples, {} threads, {}\n", doc["sample_count"].get<size_t>(), doc["thread_count"].get<unsigned>(),
+          doc["arch"].get<std::string>());
 }
 
 Result<int> compare(const CompareOptions& o) {

@@ -1,6 +1,4 @@
 // completion: a script for the shell, generated from the verbs and options themselves.
-#include <fmt/format.h>
-
 #include "cli.hpp"
 
 namespace coffer::cli {
@@ -23,13 +21,18 @@ void append_cases(const CLI::App& app, const std::string& path, std::string& out
 
 // Works in bash, and in zsh after `autoload bashcompinit && bashcompinit`.
 std::string script(const CLI::App& root) {
-    std::string cases;
+    std::string cases, groups = "\"\"";  // groups: what another verb may follow
     append_cases(root, "", cases);
+    for (const CLI::App* verb : root.get_subcommands({})) {
+        if (!verb->get_subcommands({}).empty()) groups += "|" + verb->get_name();
+    }
     return "_model_pack() {\n"
            "    local path=\"\" words=\"\" i\n"
            "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
            "        case \"${COMP_WORDS[i]}\" in -*) break ;; esac\n"
-           "        case \"$path\" in \"\"|key) path=\"${path:+$path }${COMP_WORDS[i]}\" ;; esac\n"
+           "        case \"$path\" in " +
+           groups +
+           ") path=\"${path:+$path }${COMP_WORDS[i]}\" ;; esac\n"
            "    done\n"
            "    case \"$path\" in\n" +
            cases +

@@ -1,6 +1,4 @@
 // dump: the graph of a model, or its plan with the kernel of each step.
-#include <fmt/format.h>
-
 #include "cli.hpp"
 #include "coffer/kernels/dispatch.hpp"
 #include "offline/pack.hpp"
@@ -20,8 +18,8 @@ Result<std::shared_ptr<const runtime::Model>> open_any(const DumpOptions& o) {
         COFFER_TRY_ASSIGN(runtime::Loaded loaded, load(o.file, o.access));
         return loaded.model;
     }
-    COFFER_TRY_ASSIGN(offline::Prepared prepared, offline::prepare(o.file, {}));
-    return runtime::Model::create(std::move(prepared.model));
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, named(o.file, offline::prepare(o.file, {})));
+    return named(o.file, runtime::Model::create(std::move(prepared.model)));
 }
 
 Result<int> dump(const DumpOptions& o) {
@@ -31,7 +29,7 @@ Result<int> dump(const DumpOptions& o) {
         if (o.json) {
             print_json("dump", {{"file", o.file}, {"graph", text}});
         } else {
-            fmt::print("{}", text);
+            fmt::print("{}", printable(text, /*lines=*/true));
         }
         return kOk;
     }
@@ -43,7 +41,7 @@ Result<int> dump(const DumpOptions& o) {
     Json steps = Json::array();
     for (const runtime::Step& step : plan.steps) {
         const graph::Node& node = model->main().nodes[step.node];
-        steps.push_back({{"op", node.op}, {"name", node.name}, {"kernel", step.variant}, {"units", step.units}});
+        steps.push_back({{"op", node.op}, {"name", node.name}, {"kernel", step.variant}, {"unit_count", step.units}});
     }
     if (o.json) {
         print_json("dump", {{"file", o.file},
@@ -52,11 +50,11 @@ Result<int> dump(const DumpOptions& o) {
                             {"steps", steps}});
         return kOk;
     }
-    fmt::print("{} steps, {} of activations, {}\n", steps.size(), bytes_text(plan.arena_bytes),
-               kernels::arch_name(kernels::chosen()));
+    print("{} steps, {} of activations, {}\n", steps.size(), bytes_text(plan.arena_bytes),
+          kernels::arch_name(kernels::chosen()));
     for (const Json& s : steps) {
-        fmt::print("  {:<24} {:<28} {}\n", s["kernel"].get<std::string>(), s["op"].get<std::string>(),
-                   s["name"].get<std::string>());
+        print("  {:<24} {:<28} {}\n", s["kernel"].get<std::string>(), s["op"].get<std::string>(),
+              s["name"].get<std::string>());
     }
     return kOk;
 }

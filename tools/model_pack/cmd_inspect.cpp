@@ -1,6 +1,4 @@
-// inspect: what a file says. Without --trust nothing of it is verified, and it is labelled so.
-#include <fmt/format.h>
-
+// inspect: what a file says. Without keys or whom to trust nothing of it is verified, and it is labelled so.
 #include "cli.hpp"
 #include "offline/pack.hpp"
 #include "oms.hpp"
@@ -37,18 +35,18 @@ Json describe_values(const runtime::Model& model, bool inputs) {
 Json describe_file(const container::Unverified& u) {
     Json slots = Json::array(), signatures = Json::array();
     for (const auto& s : u.slots) {
-        slots.push_back({{"kind", trust::slot_kind_name(s.kind)}, {"id", hex(s.slot_id)}});
+        slots.push_back({{"kind", trust::slot_kind_name(s.kind)}, {"slot_id", hex(s.slot_id)}});
         if (const std::string uri = container::kms_slot_uri(s.kind, s.body); !uri.empty()) slots.back()["uri"] = uri;
     }
     for (const auto& s : u.signatures)
         signatures.push_back({{"alg", s.alg == 1 ? "ed25519" : std::to_string(s.alg)}, {"key_id", hex(s.key_id)}});
-    return {{"file_size", u.file_size},
+    return {{"file_bytes", u.file_size},
             {"content_id", hex(u.content_id)},
             {"model_id", hex(u.header.model_id)},
             {"model_version", u.header.model_version},
             {"licence_required", u.header.has(container::kLicenceRequired)},
-            {"created", u.header.created},
-            {"not_after", u.header.not_after},
+            {"created_time", json_time(u.header.created)},
+            {"not_after_time", json_time(u.header.not_after)},
             {"suite", crypto::suite_name(u.header.aead())},
             {"payload_bytes", u.header.payload_len},
             {"signatures", signatures},
@@ -57,20 +55,21 @@ Json describe_file(const container::Unverified& u) {
 
 Result<int> inspect_onnx(const InspectOptions& o) {
     offline::PrepareOptions p;
-    COFFER_TRY_ASSIGN(offline::Prepared prepared, offline::prepare(o.file, p));
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, named(o.file, offline::prepare(o.file, p)));
     Json ops = Json::object();
     for (const graph::Graph& g : prepared.model.graphs) {
         for (const graph::Node& n : g.nodes) ops[n.op] = ops.value(n.op, 0) + 1;
     }
-    Json result{{"file", o.file}, {"format", "onnx"}, {"weight_bytes", prepared.original_weight_bytes}, {"ops", ops}};
-    COFFER_TRY_ASSIGN(const auto model, runtime::Model::create(std::move(prepared.model)));
-    result["runs"] = true;
+    Json result{
+        {"file", o.file}, {"format", "onnx"}, {"weight_bytes", prepared.original_weight_bytes}, {"op_counts", ops}};
+    COFFER_TRY_ASSIGN(const auto model, named(o.file, runtime::Model::create(std::move(prepared.model))));
+    result["will_run"] = true;
     result["inputs"] = describe_values(*model, true);
     result["outputs"] = describe_values(*model, false);
     if (o.json) {
         print_json("inspect", result);
     } else {
-        fmt::print("{}: ONNX, will run. After optimization:\n{}\n", o.file, result["ops"].dump(2));
+        print("{}: ONNX, will run. After optimization:\n{}\n", o.file, result["op_counts"].dump(2));
     }
     return kOk;
 }
@@ -81,21 +80,24 @@ bool is_onnx(const std::string& path) {
 
 Result<int> inspect(const InspectOptions& o) {
     if (is_onnx(o.file)) return inspect_onnx(o);
-    COFFER_TRY_ASSIGN(const container::Unverified facts, container::inspect(container::Source::file(o.file)));
-    Json result = describe_file(facts);
+    COFFER_TRY_ASSIGN(const container::Unverified facts,
+                      named(o.file, container::inspect(container::Source::file(o.file))));
+    Json result{{"file", o.file}, {"format", "coffer"}};
+    result.update(describe_file(facts));
     result["verified"] = false;
-    if (o.access.trusts_somebody() || o.access.allow_unprotected) {
+    if (o.access != AccessOptions{}) {
         if (o.access.has_keys() || o.access.allow_unprotected) {
             COFFER_TRY_ASSIGN(const runtime::Loaded loaded, load(o.file, o.access, true));
             result["name"] = loaded.model->graph().name;
             result["producer"] = loaded.model->graph().producer;
             result["inputs"] = describe_values(*loaded.model, true);
             result["outputs"] = describe_values(*loaded.model, false);
-            result["nodes"] = loaded.model->main().nodes.size();
+            result["node_count"] = loaded.model->main().nodes.size();
             result["weight_bytes"] = loaded.model->weight_bytes();
-            Json metadata = Json::object(), blobs = Json::object();
+            Json metadata = Json::object(), blobs = Json::array();
             for (const auto& [k, v] : loaded.model->graph().metadata) metadata[k] = v;
-            for (const auto& blob : loaded.model->graph().blobs) blobs[blob.name] = blob.bytes.size();
+            for (const auto& blob : loaded.model->graph().blobs)
+                blobs.push_back({{"name", blob.name}, {"size_bytes", blob.bytes.size()}});
             result["metadata"] = metadata;
             result["attachments"] = blobs;
             result["manifest_sha256"] = hex(loaded.manifest_sha256);
@@ -103,8 +105,9 @@ Result<int> inspect(const InspectOptions& o) {
             result["verified"] = !loaded.facts.signers.empty();
         } else {
             COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
-            COFFER_TRY(container::verify(container::Source::file(o.file), policy));
-            result["verified"] = true;
+            COFFER_TRY_ASSIGN(const container::Facts checked,
+                              named(o.file, container::verify(container::Source::file(o.file), policy)));
+            result["verified"] = !checked.signers.empty();
         }
     }
     if (o.json) {
@@ -125,13 +128,13 @@ Result<int> verify_oms(const VerifyOptions& o) {
     COFFER_TRY_ASSIGN(const std::vector<std::byte> pem, os::read_file(o.oms_key, trust::kMaxKeyFileBytes));
     auto key = crypto::EcdsaPublic::from_pem(as_text(pem));
     if (!key) return key.error().within("'" + o.oms_key + "': ");
-    COFFER_TRY_ASSIGN(const oms::Verified verified, oms::verify(o.file, o.oms, *key));
+    COFFER_TRY_ASSIGN(const oms::Verified verified, named(o.oms, oms::verify(o.file, o.oms, *key)));
     if (o.json) {
         print_json("verify",
-                   {{"file", o.file}, {"ok", true}, {"oms", {{"model", verified.name}, {"files", verified.files}}}});
+                   {{"file", o.file}, {"ok", true}, {"name", verified.name}, {"file_count", verified.files}});
     } else {
-        fmt::print("{}: ok, {} file{} signed as '{}' in {}\n", o.file, verified.files, verified.files == 1 ? "" : "s",
-                   verified.name, o.oms);
+        print("{}: ok, {} file{} signed as '{}' in {}\n", o.file, verified.files, verified.files == 1 ? "" : "s",
+              verified.name, o.oms);
     }
     return kOk;
 }
@@ -139,16 +142,18 @@ Result<int> verify_oms(const VerifyOptions& o) {
 Result<int> verify(const VerifyOptions& o) {
     if (o.oms.empty() != o.oms_key.empty()) return error(Code::kInvalidArgument, "--oms and --oms-key go together");
     if (!o.oms.empty()) {
-        if (!o.access.trust.empty() || o.access.has_keys()) {
+        if (o.access != AccessOptions{}) {
             return error(Code::kInvalidArgument,
-                         "--oms checks the bundle alone; verify with --trust and --key by itself");
+                         "--oms checks the bundle alone; verify with --trust, --key and their like by itself");
         }
         return verify_oms(o);
     }
-    COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
-    COFFER_TRY_ASSIGN(const container::Facts facts, container::verify(container::Source::file(o.file), policy));
+    COFFER_TRY_ASSIGN(const Access access, Access::create(o.access));
+    COFFER_TRY_ASSIGN(container::Source source, open_source(o.file));
+    COFFER_TRY_ASSIGN(const container::Facts facts,
+                      named(o.file, container::verify(std::move(source), access.policy)));
     const bool opened = o.access.has_keys();
-    if (opened) COFFER_TRY(load(o.file, o.access));
+    if (opened) COFFER_TRY(load(o.file, access));
     Json signers = Json::array();
     for (const trust::KeyId& id : facts.signers) signers.push_back(hex(id));
     if (o.json) {
@@ -156,11 +161,11 @@ Result<int> verify(const VerifyOptions& o) {
                               {"ok", true},
                               {"content_id", hex(facts.content_id)},
                               {"model_version", facts.header.model_version},
-                              {"signers", signers},
+                              {"signer_key_ids", signers},
                               {"opened", opened}});
     } else {
-        fmt::print("{}: ok, version {}, signed by {} trusted key{}{}\n", o.file, facts.header.model_version,
-                   signers.size(), signers.size() == 1 ? "" : "s", opened ? ", every chunk opens" : "");
+        print("{}: ok, version {}, signed by {} trusted key{}{}\n", o.file, facts.header.model_version,
+              signers.size(), signers.size() == 1 ? "" : "s", opened ? ", every chunk opens" : "");
     }
     return kOk;
 }
@@ -173,6 +178,11 @@ void add_inspect(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("FILE", o->file, "A .coffer or .onnx file")->required();
     add_access(*app, o->access);
     add_json(*app, o->json);
+    app->footer(
+        "With any option about keys or trust the file is verified as `verify` does, with a key opened too.\n\n"
+        "Examples:\n"
+        "  model-pack inspect net.coffer\n"
+        "  model-pack inspect net.coffer --key me.key --trust vendor.pub");
     verbs.push_back({app, [o] { return inspect(*o); }});
 }
 

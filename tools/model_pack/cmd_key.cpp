@@ -1,6 +1,4 @@
 // key new, key pub: identities as age writes them, signing and P-256 keys as PKCS#8 PEM.
-#include <fmt/format.h>
-
 #include "cli.hpp"
 #include "crypto/age.hpp"
 #include "crypto/pem.hpp"
@@ -23,7 +21,7 @@ Result<crypto::SecretBytes> new_passphrase() {
 }
 
 Result<int> key_new(const NewOptions& o) {
-    Json result{{"file", o.output}};
+    Json result{{"output", o.output}};
     if (o.signing) {
         COFFER_TRY_ASSIGN(const trust::SigningKey key, trust::SigningKey::generate());
         crypto::SecretBytes passphrase;
@@ -54,7 +52,7 @@ Result<int> key_new(const NewOptions& o) {
     if (o.json) {
         print_json("key new", result);
     } else if (!o.signing) {
-        print_note(fmt::format("Public key:{}{}", o.p256 ? "\n" : " ", result["recipient"].get<std::string>()));
+        fmt::print(stderr, "Public key:{}{}\n", o.p256 ? "\n" : " ", result["recipient"].get<std::string>());
     } else {
         print_note(fmt::format("Signing key id: {}", result["key_id"].get<std::string>()));
     }
@@ -76,7 +74,7 @@ Result<std::string> public_part(const std::string& path) {
         return crypto::ed25519_public_to_pem(key.signer().public_key);
     }
     trust::Keyring keyring;
-    COFFER_TRY(trust::add_keys(keyring, text.bytes()));
+    COFFER_TRY(named(path, trust::add_keys(keyring, text.bytes())));
     std::string out;
     for (const auto& identity : keyring.identities()) {
         COFFER_TRY_ASSIGN(const std::string recipient, crypto::age_recipient(identity.public_key));

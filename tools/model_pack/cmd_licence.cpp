@@ -1,6 +1,4 @@
 // licence issue, show, check: product keys for one holder, on terms.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cli.hpp"
@@ -42,12 +40,17 @@ Result<crypto::SecretBytes> load_product_key(const std::string& spec) {
     if (!spec.starts_with("raw:")) {
         return error(Code::kInvalidArgument, "--product-key ", spec, ": expected raw:FILE with 32 bytes");
     }
-    return trust::read_key_file(spec.substr(4));
+    const std::string path = spec.substr(4);
+    COFFER_TRY_ASSIGN(crypto::SecretBytes key, trust::read_key_file(path));
+    if (key.size() != 32) {
+        return error(Code::kAuth, "key file '", path, "': a raw key has 32 bytes, not ", key.size());
+    }
+    return key;
 }
 
 Result<trust::LicenceClaims> claims_of(const IssueOptions& o) {
     trust::LicenceClaims c;
-    c.suite = o.suite == "chacha20-poly1305" ? crypto::Suite::kChaCha20Poly1305 : crypto::Suite::kAes256Gcm;
+    c.suite = suite_of(o.suite);
     COFFER_TRY_ASSIGN(c.issued, created_time());
     c.product = o.product;
     c.holder = o.holder;
@@ -87,38 +90,30 @@ Json describe(const trust::LicenceId& id, const trust::LicenceClaims& c) {
     return {{"licence_id", hex(id)},
             {"product", c.product},
             {"holder", c.holder},
-            {"issued", time_text(c.issued)},
-            {"not_before", time_text(c.not_before)},
-            {"not_after", time_text(c.not_after)},
+            {"issued_time", json_time(c.issued)},
+            {"not_before_time", json_time(c.not_before)},
+            {"not_after_time", json_time(c.not_after)},
             {"grace_seconds", c.grace},
             {"model_ids", models},
-            {"versions", fmt::format("{}..{}", c.min_version, c.max_version ? std::to_string(c.max_version) : "")},
+            {"min_version", c.min_version},
+            {"max_version", c.max_version ? Json(c.max_version) : Json(nullptr)},
             {"features", c.features},
             {"hosts", hosts},
-            {"hosts_needed", c.hosts_needed},
+            {"hosts_needed_count", c.hosts_needed},
             {"suite", crypto::suite_name(c.suite)},
-            {"wraps", c.kek_ids.size()},
             {"product_key_ids", keys}};
 }
 
 Result<int> issue(const IssueOptions& o) {
-    for (const auto* list : {&o.product_keys, &o.recipients, &o.signers}) {
-        for (const std::string& path : *list) {
-            COFFER_TRY(refuse_same_file(o.output, path.starts_with("raw:") ? path.substr(4) : path));
-        }
-    }
+    COFFER_TRY(refuse_same_file(o.output, {&o.product_keys, &o.recipients, &o.signers}));
     container::LicenceOrder order;
     COFFER_TRY_ASSIGN(order.claims, claims_of(o));
     for (const std::string& spec : o.product_keys) {
         COFFER_TRY_ASSIGN(crypto::SecretBytes key, load_product_key(spec));
         order.product_keys.push_back(std::move(key));
     }
-    for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, order.recipients));
-    std::vector<trust::SigningKey> keys;
-    for (const std::string& path : o.signers) {
-        COFFER_TRY_ASSIGN(trust::SigningKey key, load_signing_key(path));
-        keys.push_back(std::move(key));
-    }
+    COFFER_TRY_ASSIGN(order.recipients, load_recipients(o.recipients));
+    COFFER_TRY_ASSIGN(const std::vector<trust::SigningKey> keys, load_signing_keys(o.signers, "--sign"));
     for (const trust::SigningKey& key : keys) order.signers.push_back(&key);
     COFFER_TRY_ASSIGN(const container::Issued issued, container::issue_licence(order));
     COFFER_TRY(write_text(o.output, std::string(as_text(issued.file))));
@@ -129,32 +124,29 @@ Result<int> issue(const IssueOptions& o) {
         result.update(describe(issued.id, claims));
         print_json("licence issue", result);
     } else {
-        fmt::print("{}: licence {} for '{}', {}\n", o.output, hex(issued.id), o.product,
-                   order.claims.not_after ? "until " + time_text(order.claims.not_after) : "without an end");
+        print("{}: licence {} for '{}', {}\n", o.output, hex(issued.id), o.product,
+              order.claims.not_after ? "until " + time_text(order.claims.not_after) : "without an end");
     }
     return kOk;
 }
 
 struct ShowOptions {
-    std::string file, bundle;
-    std::vector<std::string> licensors;
+    std::string file;
+    AccessOptions access;
     bool json = false;
 };
 
 Result<int> show(const ShowOptions& o) {
     COFFER_TRY_ASSIGN(const std::vector<std::byte> file, os::read_file(o.file, trust::kMaxLicenceBytes));
-    AccessOptions access;
-    access.licensors = o.licensors;
-    access.bundle = o.bundle;
     Json result{{"file", o.file}};
-    const bool verified = !o.licensors.empty() || !o.bundle.empty();
+    const bool verified = o.access != AccessOptions{};
     if (verified) {
-        COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(access));
-        COFFER_TRY_ASSIGN(const trust::Licence licence, trust::verify_licence(file, policy));
+        COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
+        COFFER_TRY_ASSIGN(const trust::Licence licence, named(o.file, trust::verify_licence(file, policy)));
         result.update(describe(licence.id, licence.claims));
     } else {
-        COFFER_TRY_ASSIGN(const trust::LicenceEnvelope envelope, trust::parse_licence(file, {}));
-        COFFER_TRY_ASSIGN(const trust::LicenceClaims claims, trust::decode_claims(envelope));
+        COFFER_TRY_ASSIGN(const trust::LicenceEnvelope envelope, named(o.file, trust::parse_licence(file, {})));
+        COFFER_TRY_ASSIGN(const trust::LicenceClaims claims, named(o.file, trust::decode_claims(envelope)));
         result.update(describe(envelope.id, claims));
     }
     result["verified"] = verified;
@@ -178,8 +170,9 @@ Result<int> check(CheckOptions o) {
     // The licence is the question here; who signed the model is one only if it was asked.
     const bool signer_checked = !access.policy.signers.empty();
     if (!signer_checked) access.policy.allow_unsigned = true;
+    COFFER_TRY_ASSIGN(container::Source source, open_source(o.model));
     COFFER_TRY_ASSIGN(const container::Facts facts,
-                      container::check_access(container::Source::file(o.model), access.policy, access.keyring));
+                      named(o.model, container::check_access(std::move(source), access.policy, access.keyring)));
     if (!facts.licence) return error(Code::kInvalidArgument, o.model, ": this model demands no licence");
     if (o.json) {
         Json result{{"file", o.file},
@@ -193,8 +186,8 @@ Result<int> check(CheckOptions o) {
         return kOk;
     }
     if (!signer_checked) print_note("note: who signed the model was not checked; name him with --trust");
-    fmt::print("{}: opens {} (version {}){}\n", o.file, o.model, facts.header.model_version,
-               facts.licence_in_grace ? "; it has ended, and its grace runs" : "");
+    print("{}: opens {} (version {}){}\n", o.file, o.model, facts.header.model_version,
+          facts.licence_in_grace ? "; it has ended, and its grace runs" : "");
     return kOk;
 }
 
@@ -233,9 +226,7 @@ void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
         ->add_option("--host", o->hosts, "Only on a host with this value; without VALUE this host's; may be repeated")
         ->type_name("KIND[=VALUE]");
     create->add_option("--hosts-needed", o->hosts_needed, "How many of the values must match; default all");
-    create->add_option("--suite", o->suite, "Cipher suite of the wraps")
-        ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
-        ->capture_default_str();
+    add_suite(*create, o->suite, "Cipher suite of the wraps");
     add_json(*create, o->json);
     create->footer(
         "Example:\n"
@@ -246,9 +237,8 @@ void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
     auto* display = app->add_subcommand("show", "Show what a licence says");
     auto s = std::make_shared<ShowOptions>();
     display->add_option("FILE", s->file, "A licence")->required();
-    display->add_option("--trust-licensor", s->licensors, "Public key (PEM) of a licensor to trust; may be repeated")
-        ->type_name("PUB");
-    display->add_option("--bundle", s->bundle, "Take the trusted licensors from a trust bundle")->type_name("B");
+    add_licensors(*display, s->access);
+    add_bundle(*display, s->access);
     add_json(*display, s->json);
     display->footer(
         "Example:\n"

@@ -1,7 +1,5 @@
 // onnx-test: folders of the ONNX backend test: model.onnx, test_data_set_*/input_N.pb and output_N.pb, and an
 // optional data.json with rtol and atol.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -157,7 +155,10 @@ Result<int> onnx_test(const TestOptions& o) {
         for (const fs::directory_entry& entry : fs::directory_iterator(root, failed)) {
             if (fs::exists(entry.path() / "model.onnx")) cases.push_back(entry.path());
         }
-        if (failed) return error(Code::kIo, Detail::kIo, "cannot read the folder '", root, "': ", failed.message());
+        const bool missing = failed == std::errc::no_such_file_or_directory;
+        if (failed)
+            return error(missing ? Code::kNotFound : Code::kIo, Detail::kIo, "cannot read the folder '", root,
+                         "': ", failed.message());
     }
     if (cases.empty()) return error(Code::kInvalidArgument, "no folder with a model.onnx was found");
     std::ranges::sort(cases);
@@ -170,14 +171,16 @@ Result<int> onnx_test(const TestOptions& o) {
         const std::string name = dir.filename().string();
         list.push_back({{"name", name}, {"result", names[outcome.kind]}, {"why", outcome.why}});
         if (!o.json && (o.verbose || outcome.kind != Outcome::kPassed)) {
-            fmt::print("{:<12} {}{}\n", names[outcome.kind], name, outcome.why.empty() ? "" : ": " + outcome.why);
+            print("{:<12} {}{}\n", names[outcome.kind], name, outcome.why.empty() ? "" : ": " + outcome.why);
         }
     }
     if (o.json) {
-        print_json("onnx-test",
-                   {{"passed", counts[0]}, {"failed", counts[1]}, {"unsupported", counts[2]}, {"cases", list}});
+        print_json("onnx-test", {{"passed_count", counts[0]},
+                                 {"failed_count", counts[1]},
+                                 {"unsupported_count", counts[2]},
+                                 {"cases", list}});
     } else {
-        fmt::print("{} passed, {} failed, {} unsupported\n", counts[0], counts[1], counts[2]);
+        print("{} passed, {} failed, {} unsupported\n", counts[0], counts[1], counts[2]);
     }
     return counts[1] + counts[2] == 0 ? kOk : kNotMet;
 }

@@ -1,6 +1,4 @@
 // ops: what this build can run, from the op table.
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "cli.hpp"
@@ -28,17 +26,15 @@ Result<int> list_ops(bool json) {
         list.push_back({{"op", full_name(*op->facts)}, {"opset", op->facts->since}, {"fast", fast}});
     }
     if (json) {
-        print_json("ops", {{"count", list.size()}, {"ops", list}});
+        print_json("ops", {{"op_count", list.size()}, {"ops", list}});
         return kOk;
     }
     for (const Json& op : list) {
         std::string fast;
         for (const Json& v : op["fast"]) fast += (fast.empty() ? "" : ", ") + v.get<std::string>();
-        fmt::print("{:<44} {:>3}  {}\n", op["op"].get<std::string>(), op["opset"].get<int>(),
-                   fast.empty() ? "-" : fast);
+        print("{:<44} {:>3}  {}\n", op["op"].get<std::string>(), op["opset"].get<int>(), fast.empty() ? "-" : fast);
     }
-    fmt::print("{} ops. Columns: op, opset of its semantics, fast variants (all others run by reference).\n",
-               list.size());
+    print("{} ops. Columns: op, opset of its semantics, fast variants (all others run by reference).\n", list.size());
     return kOk;
 }
 
@@ -48,9 +44,8 @@ Result<int> doctor(bool json) {
     const auto locked = os::Pages::allocate(4096, os::Pages::kLock);
     const Json result{{"version", COFFER_VERSION},
                       {"instruction_sets", archs},
-                      {"chosen", kernels::arch_name(kernels::chosen())},
-                      {"force_arch_ok", kernels::forced_ok()},
-                      {"cpus", os::cpu_count()},
+                      {"arch", kernels::arch_name(kernels::chosen())},
+                      {"cpu_count", os::cpu_count()},
                       {"memory_limit_bytes", os::memory_limit()},
                       {"amx_permitted", os::amx_permitted()},
                       {"memory_locking", locked && locked->locked()},
@@ -60,10 +55,8 @@ Result<int> doctor(bool json) {
         return kOk;
     }
     for (const auto& [key, value] : result.items()) {
-        fmt::print("{:<20} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
+        print("{:<20} {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
     }
-    if (!kernels::forced_ok())
-        print_note("warning: COFFER_FORCE_ARCH names an instruction set this machine or build does not have");
     if (!locked || !locked->locked())
         print_note("note: memory cannot be locked (see `ulimit -l`): keys could reach the swap");
     return kOk;

@@ -1,6 +1,4 @@
 // pack: ONNX in, sealed file out.
-#include <fmt/format.h>
-
 #include "cli.hpp"
 #include "offline/pack.hpp"
 #include "ops/versions.hpp"
@@ -37,6 +35,15 @@ Status check(const PackOptions& o) {
     if (will_be_signed && (o.name.empty() || o.version == 0)) {
         return error(Code::kInvalidArgument, "a signed model needs --name and --model-version (1 or more)");
     }
+    const bool calibrates = o.precision == "int8";
+    if (!calibrates && (!o.data.empty() || o.synthetic)) {
+        return error(Code::kInvalidArgument, o.synthetic ? "--synthetic" : "--data",
+                     " goes with --precision int8, not with ", o.precision);
+    }
+    if (calibrates && o.data.empty() && !o.synthetic) {
+        return error(Code::kInvalidArgument,
+                     "--precision int8 needs --data DIR with samples (or --synthetic, unverified; or int8-dynamic)");
+    }
     if (o.output.empty() && !o.dry_run) return error(Code::kInvalidArgument, "-o OUT.coffer is missing");
     return {};
 }
@@ -45,12 +52,7 @@ Status check(const PackOptions& o) {
 Status check_output(const PackOptions& o) {
     if (o.dry_run) return {};
     COFFER_TRY(refuse_same_file(o.output, o.input));
-    for (const auto* list : {&o.attach, &o.recipients, &o.signers, &o.distributors}) {
-        for (const std::string& path : *list) {
-            COFFER_TRY(refuse_same_file(o.output, path.starts_with("raw:") ? path.substr(4) : path));
-        }
-    }
-    return {};
+    return refuse_same_file(o.output, {&o.attach, &o.recipients, &o.signers, &o.distributors});
 }
 
 // Users' --min-version can only protect against old files when versions grow.
@@ -70,15 +72,11 @@ Result<offline::Prepared> prepare(const PackOptions& o, StatusLine& status) {
     if (o.precision == "int8-dynamic") p.precision = offline::Precision::kInt8Dynamic;
     p.data = o.data;
     p.synthetic = o.synthetic;
-    if (p.precision == offline::Precision::kInt8 && o.data.empty() && !o.synthetic) {
-        return error(Code::kInvalidArgument,
-                     "--precision int8 needs --data DIR with samples (or --synthetic, unverified; or int8-dynamic)");
-    }
     for (const std::string& text : o.states) {
         COFFER_TRY_ASSIGN(auto pair, key_value(text, "--state"));
         p.states.push_back({pair.first, pair.second});
     }
-    COFFER_TRY_ASSIGN(offline::Prepared prepared, offline::prepare(o.input, p));
+    COFFER_TRY_ASSIGN(offline::Prepared prepared, named(o.input, offline::prepare(o.input, p)));
     for (const std::string& text : o.meta) {
         COFFER_TRY_ASSIGN(auto pair, key_value(text, "--meta"));
         prepared.model.metadata.push_back(std::move(pair));
@@ -98,26 +96,26 @@ Json summary(const PackOptions& o, const offline::Prepared& p) {
     for (const offline::PassStats& s : p.passes) passes[s.name] = s.changes;
     size_t nodes = 0;
     for (const graph::Graph& g : p.model.graphs) nodes += g.nodes.size();
-    return {{"input", o.input},
+    return {{"file", o.input},
             {"precision", o.precision},
-            {"nodes", nodes},
+            {"node_count", nodes},
             {"weight_bytes", offline::weight_bytes(p.model)},
             {"original_weight_bytes", p.original_weight_bytes},
-            {"passes", passes},
+            {"pass_counts", passes},
             {"warnings", p.import.warnings},
             {"notes", p.notes}};
 }
 
 Result<int> dry_run(const PackOptions& o, offline::Prepared prepared) {
     Json result = summary(o, prepared);
-    COFFER_TRY(runtime::Model::create(std::move(prepared.model)));
-    result["runs"] = true;
+    COFFER_TRY(named(o.input, runtime::Model::create(std::move(prepared.model))));
+    result["will_run"] = true;
     if (o.json) {
         print_json("pack", result);
         return kOk;
     }
-    fmt::print("{} will run: {} nodes, weights {}\n", o.input, result["nodes"].get<size_t>(),
-               bytes_text(result["weight_bytes"].get<uint64_t>()));
+    print("{} will run: {} nodes, weights {}\n", o.input, result["node_count"].get<size_t>(),
+          bytes_text(result["weight_bytes"].get<uint64_t>()));
     return kOk;
 }
 
@@ -125,20 +123,16 @@ Result<int> pack(const PackOptions& o) {
     COFFER_TRY(check(o));
     COFFER_TRY(check_output(o));
     container::WriteOptions w;
-    std::vector<trust::SigningKey> signers, distributors;
-    for (const auto& [paths, keys] : {std::pair{&o.signers, &signers}, {&o.distributors, &distributors}}) {
-        for (const std::string& path : *paths) {
-            COFFER_TRY_ASSIGN(trust::SigningKey key, load_signing_key(path));
-            keys->push_back(std::move(key));
-        }
-    }
+    COFFER_TRY_ASSIGN(const std::vector<trust::SigningKey> signers, load_signing_keys(o.signers, "--sign"));
+    COFFER_TRY_ASSIGN(const std::vector<trust::SigningKey> distributors,
+                      load_signing_keys(o.distributors, "--sign-slots"));
     for (const trust::SigningKey& key : signers) w.signers.push_back(&key);
     for (const trust::SigningKey& key : distributors) w.distributors.push_back(&key);
-    for (const std::string& spec : o.recipients) COFFER_TRY(add_recipients(spec, w.recipients, o.kms));
+    COFFER_TRY_ASSIGN(w.recipients, load_recipients(o.recipients, o.kms));
     w.unprotected = o.unprotected;
     w.require_licence = o.licence;
     w.pad_payload = o.pad;
-    w.suite = o.suite == "chacha20-poly1305" ? crypto::Suite::kChaCha20Poly1305 : crypto::Suite::kAes256Gcm;
+    w.suite = suite_of(o.suite);
     w.op_version = &ops::version_of;
     COFFER_TRY_ASSIGN(w.created, created_time());
     if (!o.expires.empty()) {
@@ -162,17 +156,16 @@ Result<int> pack(const PackOptions& o) {
     status.clear();
     Json result = summary(o, prepared);
     result["output"] = o.output;
-    result["file_size"] = written.file_size;
+    result["file_bytes"] = written.file_size;
     result["content_id"] = hex(written.content_id);
     result["manifest_sha256"] = hex(written.manifest_sha256);
     result["payload_sha256"] = hex(written.payload_sha256);
     if (o.json) {
         print_json("pack", result);
     } else {
-        fmt::print(
-            "{}: {} ({} of weights, {} in the original), {}\n", o.output, bytes_text(written.file_size),
-            bytes_text(result["weight_bytes"].get<uint64_t>()), bytes_text(prepared.original_weight_bytes),
-            o.unprotected ? "UNPROTECTED" : (o.sign_later ? "encrypted, NOT SIGNED YET" : "encrypted and signed"));
+        print("{}: {} ({} of weights, {} in the original), {}\n", o.output, bytes_text(written.file_size),
+              bytes_text(result["weight_bytes"].get<uint64_t>()), bytes_text(prepared.original_weight_bytes),
+              o.unprotected ? "UNPROTECTED" : (o.sign_later ? "encrypted, NOT SIGNED YET" : "encrypted and signed"));
     }
     return kOk;
 }
@@ -189,7 +182,7 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("--precision", o->precision, "fp32, int8 (calibrated with --data) or int8-dynamic")
         ->check(CLI::IsMember({"fp32", "int8", "int8-dynamic"}))
         ->capture_default_str();
-    app->add_option("--data", o->data, "Calibration samples: DIR/*.npy, or DIR/<sample>/<input>.npy")
+    app->add_option("--data", o->data, "Samples for --precision int8: DIR/*.npy, or DIR/<sample>/<input>.npy")
         ->type_name("DIR");
     app->add_flag("--synthetic", o->synthetic, "Calibrate with made-up samples (unverified)");
     app->add_option("--attach", o->attach, "Store a file (labels, dictionary); may be repeated")->type_name("FILE");
@@ -209,13 +202,12 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("--sign-slots", o->distributors,
                     "Private key (PEM) of a distributor: recipients count only when he signed them; may be repeated")
         ->type_name("KEY");
-    app->add_option("--suite", o->suite, "Cipher suite")
-        ->check(CLI::IsMember({"aes-256-gcm", "chacha20-poly1305"}))
-        ->capture_default_str();
+    add_suite(*app, o->suite, "Cipher suite");
     app->add_flag("--require-licence", o->licence,
                   "Opens through a licence alone; --encrypt-to names product keys, raw:FILE");
     app->add_flag("--pad", o->pad, "Hide the exact size (adds at most 12 %)");
-    app->add_flag("--unprotected", o->unprotected, "Neither encrypt nor sign: for local experiments");
+    app->add_flag("--unprotected", o->unprotected,
+                  "Neither encrypt nor sign, for local experiments; opens with --allow-unprotected --allow-unsigned");
     app->add_flag("--dry-run", o->dry_run, "Only say whether the model will run and at what size");
     add_json(*app, o->json);
     app->footer(

@@ -1,6 +1,4 @@
 // recipients: who can open a file. list, add, remove and rotate; and grant, a recipient outside the file.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <optional>
 
@@ -24,13 +22,6 @@ constexpr const char* kNotForgotten =
     "      this version of the model. To lock him out, pack again with a raised version (that makes a new key) and\n"
     "      raise the minimum version where the model is opened.";
 
-Result<std::vector<container::Recipient>> recipients_of(const std::vector<std::string>& specs,
-                                                        const std::vector<std::string>& kms) {
-    std::vector<container::Recipient> out;
-    for (const std::string& spec : specs) COFFER_TRY(add_recipients(spec, out, kms));
-    return out;
-}
-
 // The slots that `spec` names: "password", the beginning of an id, or a recipient as for --encrypt-to.
 Result<std::vector<container::Id>> find_slots(const container::Unverified& file, const std::string& spec,
                                               const std::vector<std::string>& kms) {
@@ -52,7 +43,7 @@ Result<std::vector<container::Id>> find_slots(const container::Unverified& file,
         COFFER_TRY(take([&](const auto& slot) { return hex(slot.slot_id).starts_with(spec); }));
         if (ids.size() > 1) return error(Code::kInvalidArgument, "--from ", spec, ": several recipients begin so");
     } else {
-        COFFER_TRY_ASSIGN(const std::vector<container::Recipient> recipients, recipients_of({spec}, kms));
+        COFFER_TRY_ASSIGN(const std::vector<container::Recipient> recipients, load_recipients({spec}, kms));
         for (const container::Recipient& r : recipients) {
             if (!r.owns) {
                 return error(Code::kInvalidArgument, "--from ", spec,
@@ -69,10 +60,11 @@ Result<std::vector<container::Id>> find_slots(const container::Unverified& file,
 }
 
 Result<int> list(const RecipientOptions& o) {
-    COFFER_TRY_ASSIGN(const container::Unverified file, container::inspect(container::Source::file(o.file)));
+    COFFER_TRY_ASSIGN(const container::Unverified file,
+                      named(o.file, container::inspect(container::Source::file(o.file))));
     Json slots = Json::array(), signatures = Json::array();
     for (const auto& s : file.slots)
-        slots.push_back({{"id", hex(s.slot_id)}, {"kind", trust::slot_kind_name(s.kind)}});
+        slots.push_back({{"slot_id", hex(s.slot_id)}, {"kind", trust::slot_kind_name(s.kind)}});
     for (const auto& s : file.slots_signatures) signatures.push_back(hex(s.key_id));
     if (o.json) {
         print_json("recipients list", {{"file", o.file},
@@ -80,14 +72,30 @@ Result<int> list(const RecipientOptions& o) {
                                        {"generation", file.slots_generation},
                                        {"recipients", slots},
                                        {"must_be_signed", file.header.has(container::kSlotsSigned)},
-                                       {"signed_by", signatures}});
+                                       {"signer_key_ids", signatures}});
         return kOk;
     }
-    fmt::print("{}: generation {}, {} recipient{}   UNVERIFIED\n", o.file, file.slots_generation, slots.size(),
-               slots.size() == 1 ? "" : "s");
-    for (const Json& s : slots) fmt::print("  {}  {}\n", s["id"].get<std::string>(), s["kind"].get<std::string>());
-    for (const Json& s : signatures) fmt::print("  signed by {}\n", s.get<std::string>());
+    print("{}: generation {}, {} recipient{}   UNVERIFIED\n", o.file, file.slots_generation, slots.size(),
+          slots.size() == 1 ? "" : "s");
+    for (const Json& s : slots) print("  {}  {}\n", s["slot_id"].get<std::string>(), s["kind"].get<std::string>());
+    for (const Json& s : signatures) print("  signed by {}\n", s.get<std::string>());
     return kOk;
+}
+
+// Who is there twice would have to be taken out twice. A key alone tells; passwords have a rule of their own.
+Status refuse_present(const container::Unverified& file, const container::RewriteOptions& change) {
+    if (change.remove_all) return {};
+    for (const container::UnverifiedSlot& slot : file.slots) {
+        if (std::ranges::find(change.remove, slot.slot_id) != change.remove.end()) continue;
+        for (const container::Recipient& recipient : change.add) {
+            if (!recipient.owns || recipient.kind != slot.kind) continue;
+            COFFER_TRY_ASSIGN(const bool present, recipient.owns(slot.body));
+            if (!present) continue;
+            return error(Code::kInvalidArgument, "--to: recipient ", hex(slot.slot_id), " (",
+                         trust::slot_kind_name(slot.kind), ") is in the file already");
+        }
+    }
+    return {};
 }
 
 // The key that signs the recipients. Who uses it trusts it.
@@ -107,8 +115,9 @@ struct Distributor {
 
 Result<int> rewrite(const char* verb, const RecipientOptions& o) {
     container::RewriteOptions change;
+    COFFER_TRY_ASSIGN(const container::Unverified file,
+                      named(o.file, container::inspect(container::Source::file(o.file))));
     if (!o.from.empty()) {
-        COFFER_TRY_ASSIGN(const container::Unverified file, container::inspect(container::Source::file(o.file)));
         for (const std::string& spec : o.from) {
             COFFER_TRY_ASSIGN(const std::vector<container::Id> ids, find_slots(file, spec, o.access.kms));
             change.remove.insert(change.remove.end(), ids.begin(), ids.end());
@@ -121,50 +130,48 @@ Result<int> rewrite(const char* verb, const RecipientOptions& o) {
     COFFER_TRY_ASSIGN(Access access, Access::create(o.access));
     COFFER_TRY_ASSIGN(const Distributor distributor, Distributor::load(o.distributor, access.policy));
     change.distributor = distributor.get();
-    COFFER_TRY_ASSIGN(change.add, recipients_of(o.to, o.access.kms));
+    COFFER_TRY_ASSIGN(change.add, load_recipients(o.to, o.access.kms));
+    COFFER_TRY(named(o.file, refuse_present(file, change)));
     COFFER_TRY_ASSIGN(const container::Rewritten done,
-                      container::rewrite(o.file, access.policy, access.keyring, change));
+                      named(o.file, container::rewrite(o.file, access.policy, access.keyring, change)));
     Json added = Json::array(), removed = Json::array();
     for (const container::Id& id : done.added) added.push_back(hex(id));
     for (const container::Id& id : done.removed) removed.push_back(hex(id));
     if (o.json) {
         print_json(std::string("recipients ") + verb, {{"file", o.file},
                                                        {"generation", done.generation},
-                                                       {"recipients", done.recipients},
-                                                       {"added", added},
-                                                       {"removed", removed}});
+                                                       {"recipient_count", done.recipients},
+                                                       {"added_slot_ids", added},
+                                                       {"removed_slot_ids", removed}});
         return kOk;
     }
-    fmt::print("{}: generation {}, {} added, {} removed, {} recipient{} now\n", o.file, done.generation, added.size(),
-               removed.size(), done.recipients, done.recipients == 1 ? "" : "s");
-    if (!removed.empty()) print_note(kNotForgotten);
+    print("{}: generation {}, {} added, {} removed, {} recipient{} now\n", o.file, done.generation, added.size(),
+          removed.size(), done.recipients, done.recipients == 1 ? "" : "s");
+    if (!removed.empty()) fmt::print(stderr, "{}\n", kNotForgotten);
     return kOk;
 }
 
 Result<int> grant(const RecipientOptions& o) {
     COFFER_TRY(refuse_same_file(o.output, o.file));
-    for (const auto* list : {&o.to, &o.access.keys, &o.access.trust, &o.access.grants}) {
-        for (const std::string& path : *list) {
-            COFFER_TRY(refuse_same_file(o.output, path.starts_with("raw:") ? path.substr(4) : path));
-        }
-    }
+    COFFER_TRY(refuse_same_file(o.output, {&o.to, &o.access.keys, &o.access.trust, &o.access.grants}));
     if (!o.distributor.empty()) COFFER_TRY(refuse_same_file(o.output, o.distributor));
     COFFER_TRY_ASSIGN(Access access, Access::create(o.access));
     COFFER_TRY_ASSIGN(const Distributor distributor, Distributor::load(o.distributor, access.policy));
     container::GrantOptions options;
     options.distributor = distributor.get();
-    COFFER_TRY_ASSIGN(options.recipients, recipients_of(o.to, o.access.kms));
-    auto made = container::make_grant(container::Source::file(o.file), access.policy, access.keyring, options);
-    if (!made) return made.error().within(o.file + ": ");
-    COFFER_TRY(write_text(o.output, std::string(as_text(*made))));
+    COFFER_TRY_ASSIGN(options.recipients, load_recipients(o.to, o.access.kms));
+    COFFER_TRY_ASSIGN(container::Source source, open_source(o.file));
+    COFFER_TRY_ASSIGN(const auto made, named(o.file, container::make_grant(std::move(source), access.policy,
+                                                                           access.keyring, options)));
+    COFFER_TRY(write_text(o.output, std::string(as_text(made))));
     if (o.json) {
         print_json("grant", {{"file", o.file},
                              {"output", o.output},
-                             {"bytes", made->size()},
-                             {"recipients", options.recipients.size()}});
+                             {"output_bytes", made.size()},
+                             {"recipient_count", options.recipients.size()}});
     } else {
-        fmt::print("{}: {} for {} recipient{}, to be given with --grant beside --key\n", o.output,
-                   bytes_text(made->size()), options.recipients.size(), options.recipients.size() == 1 ? "" : "s");
+        print("{}: {} for {} recipient{}, to be given with --grant beside --key\n", o.output, bytes_text(made.size()),
+              options.recipients.size(), options.recipients.size() == 1 ? "" : "s");
     }
     return kOk;
 }

@@ -1,6 +1,4 @@
 // run: one inference on .npy inputs. bench: many, timed.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 
@@ -58,11 +56,11 @@ Json profile_json(const runtime::Runner& runner) {
         rows.push_back({entry.ns,
                         {{"op", node.op},
                          {"name", node.name},
-                         {"graph", key.first},
+                         {"graph_index", key.first},
                          {"kernel", entry.variant},
-                         {"calls", entry.calls},
-                         {"us", static_cast<double>(entry.ns) / 1e3 /
-                                    static_cast<double>(std::max<uint64_t>(entry.calls, 1))}}});
+                         {"call_count", entry.calls},
+                         {"mean_us", static_cast<double>(entry.ns) / 1e3 /
+                                         static_cast<double>(std::max<uint64_t>(entry.calls, 1))}}});
         if (key.first == 0) total += entry.ns;
     }
     std::ranges::stable_sort(rows, std::greater{}, &Row::ns);
@@ -75,10 +73,10 @@ Json profile_json(const runtime::Runner& runner) {
 }
 
 void print_profile(const Json& rows) {
-    fmt::print("{:>7} {:>11}  {:<24} {:<28} {}\n", "%", "us", "kernel", "op", "node");
+    print("{:>7} {:>11}  {:<24} {:<28} {}\n", "%", "us", "kernel", "op", "node");
     for (const Json& r : rows) {
-        fmt::print("{:>6.2f}% {:>11.1f}  {:<24} {:<28} {}\n", r["percent"].get<double>(), r["us"].get<double>(),
-                   r["kernel"].get<std::string>(), r["op"].get<std::string>(), r["name"].get<std::string>());
+        print("{:>6.2f}% {:>11.1f}  {:<24} {:<28} {}\n", r["percent"].get<double>(), r["mean_us"].get<double>(),
+              r["kernel"].get<std::string>(), r["op"].get<std::string>(), r["name"].get<std::string>());
     }
 }
 
@@ -108,19 +106,20 @@ Result<int> run(const RunOptions& o) {
         const std::string& name = runner->model().output(i).name;
         const Value& value = runner->output(i);
         if (value.kind != ValueKind::kTensor) {
-            outputs.push_back({{"name", name}, {"kind", "sequence"}, {"items", value.items.size()}});
+            outputs.push_back({{"name", name}, {"kind", "sequence"}, {"item_count", value.items.size()}});
             continue;
         }
         const TensorView& t = value.tensor.view();
         Json entry{{"name", name},
+                   {"kind", "tensor"},
                    {"dtype", dtype_name(t.dtype)},
                    {"shape", Json(std::vector<int64_t>(t.shape.dims().begin(), t.shape.dims().end()))}};
         if (!o.output_dir.empty()) {
             const std::string path = o.output_dir + "/" + file_name(name);
             COFFER_TRY(offline::write_npy(path, t));
-            entry["file"] = path;
+            entry["output"] = path;
         }
-        if (!o.json) fmt::print("{}: {} {}  {}\n", name, dtype_name(t.dtype), to_text(t.shape), preview(t));
+        if (!o.json) print("{}: {} {}  {}\n", name, dtype_name(t.dtype), to_text(t.shape), preview(t));
         outputs.push_back(std::move(entry));
     }
     Json result{{"file", o.file}, {"outputs", outputs}};
@@ -144,8 +143,8 @@ Result<int> bench(const RunOptions& o) {
     COFFER_TRY_ASSIGN(const offline::Timing timing, offline::time_runs(*runner, o.repeat));
     Json result{{"file", o.file},
                 {"arch", kernels::arch_name(kernels::chosen())},
-                {"threads", o.threads == 0 ? os::cpu_count() : o.threads},
-                {"runs", timing.runs()},
+                {"thread_count", o.threads == 0 ? os::cpu_count() : o.threads},
+                {"run_count", timing.runs()},
                 {"median_ms", timing.median_ms()},
                 {"cpu_ms", offline::Timing::percentile(timing.cpu_ms, 0.5)},
                 {"p90_ms", offline::Timing::percentile(timing.wall_ms, 0.9)},
@@ -158,11 +157,11 @@ Result<int> bench(const RunOptions& o) {
         print_json("bench", result);
         return kOk;
     }
-    fmt::print("{}: median {:.3f} ms, p90 {:.3f} ms, CPU {:.3f} ms a run ({} runs, {} threads, {})\n", o.file,
-               result["median_ms"].get<double>(), result["p90_ms"].get<double>(), result["cpu_ms"].get<double>(),
-               timing.runs(), result["threads"].get<unsigned>(), result["arch"].get<std::string>());
-    fmt::print("load {:.2f} ms, first run {:.2f} ms, peak memory {}\n", load_ms, first_ms,
-               bytes_text(os::peak_memory_bytes()));
+    print("{}: median {:.3f} ms, p90 {:.3f} ms, CPU {:.3f} ms a run ({} runs, {} threads, {})\n", o.file,
+          result["median_ms"].get<double>(), result["p90_ms"].get<double>(), result["cpu_ms"].get<double>(),
+          timing.runs(), result["thread_count"].get<unsigned>(), result["arch"].get<std::string>());
+    print("load {:.2f} ms, first run {:.2f} ms, peak memory {}\n", load_ms, first_ms,
+          bytes_text(os::peak_memory_bytes()));
     if (o.profile) print_profile(result["profile"]);
     return kOk;
 }

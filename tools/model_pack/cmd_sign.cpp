@@ -1,6 +1,4 @@
 // sign: signatures for a file that is packed already, by keys that are here or elsewhere.
-#include <fmt/format.h>
-
 #include "cli.hpp"
 #include "container/sign.hpp"
 #include "oms.hpp"
@@ -20,7 +18,8 @@ Status check(const SignOptions& o) {
         return error(Code::kInvalidArgument,
                      "sign needs one of --sign KEY, --emit-request R, --add SIGNATURE and --oms-key KEY");
     }
-    if (o.oms.empty() != o.output.empty()) return error(Code::kInvalidArgument, "--oms-key and -o BUNDLE go together");
+    if (o.oms.empty() != o.output.empty())
+        return error(Code::kInvalidArgument, "--oms-key and -o BUNDLE go together");
     if ((o.request.empty() && o.add.empty()) != o.by.empty()) {
         return error(Code::kInvalidArgument, o.by.empty()
                                                  ? "--emit-request and --add need --signer PUB, the public key "
@@ -36,16 +35,17 @@ Status check(const SignOptions& o) {
 }
 
 Result<int> emit_request(const SignOptions& o, const trust::Signer& signer) {
-    COFFER_TRY_ASSIGN(const std::vector<std::byte> message, container::signing_message(o.file, signer));
+    COFFER_TRY_ASSIGN(const std::vector<std::byte> message,
+                      named(o.file, container::signing_message(o.file, signer)));
     COFFER_TRY(write_text(o.request, std::string(as_text(message))));
     if (o.json) {
         print_json("sign", {{"file", o.file},
-                            {"request", o.request},
+                            {"output", o.request},
                             {"key_id", hex(signer.id)},
-                            {"message", hex(message)},
+                            {"message_hex", hex(message)},
                             {"content_id", hex(Bytes(message).last(sizeof(container::Digest)))}});
     } else {
-        fmt::print("{}: the {} bytes that key {} signs with Ed25519\n", o.request, message.size(), hex(signer.id));
+        print("{}: the {} bytes that key {} signs with Ed25519\n", o.request, message.size(), hex(signer.id));
     }
     return kOk;
 }
@@ -61,9 +61,9 @@ Result<int> sign_oms(const SignOptions& o) {
     COFFER_TRY_ASSIGN(const std::string bundle, oms::sign(o.file, *key));
     COFFER_TRY(write_text(o.output, bundle));
     if (o.json) {
-        print_json("sign", {{"file", o.file}, {"oms", o.output}});
+        print_json("sign", {{"file", o.file}, {"output", o.output}});
     } else {
-        fmt::print("{}: OMS bundle for the bytes of {} as they are now\n", o.output, o.file);
+        print("{}: OMS bundle for the bytes of {} as they are now\n", o.output, o.file);
     }
     return kOk;
 }
@@ -71,7 +71,6 @@ Result<int> sign_oms(const SignOptions& o) {
 Result<int> sign(const SignOptions& o) {
     COFFER_TRY(check(o));
     if (!o.oms.empty()) return sign_oms(o);
-    std::vector<trust::SigningKey> keys;
     std::vector<container::Signing> signings;
     if (!o.by.empty()) {
         COFFER_TRY_ASSIGN(const trust::Signer signer, trust::load_signer(o.by));
@@ -79,24 +78,18 @@ Result<int> sign(const SignOptions& o) {
         COFFER_TRY_ASSIGN(const std::vector<std::byte> signature, os::read_file(o.add, 4096));
         signings.push_back(container::signing_made(signer, signature));
     }
-    keys.reserve(o.keys.size());
-    for (const std::string& path : o.keys) {
-        COFFER_TRY_ASSIGN(trust::SigningKey key, load_signing_key(path));
-        keys.push_back(std::move(key));
-        signings.push_back(container::signing_with(keys.back()));
-    }
-    auto done = container::sign(o.file, signings);
-    if (!done) return done.error().within(o.file + ": ");
+    COFFER_TRY_ASSIGN(const std::vector<trust::SigningKey> keys, load_signing_keys(o.keys, "--sign"));
+    for (const trust::SigningKey& key : keys) signings.push_back(container::signing_with(key));
+    COFFER_TRY_ASSIGN(const auto done, named(o.file, container::sign(o.file, signings)));
     Json ids = Json::array();
     for (const container::Signing& signing : signings) ids.push_back(hex(signing.signer.id));
     if (o.json) {
         print_json("sign", {{"file", o.file},
-                            {"content_id", hex(done->content_id)},
-                            {"added", ids},
-                            {"signatures", done->signatures}});
+                            {"content_id", hex(done.content_id)},
+                            {"added_key_ids", ids},
+                            {"signature_count", done.signatures}});
     } else {
-        fmt::print("{}: {} signature{} added, {} now\n", o.file, ids.size(), ids.size() == 1 ? "" : "s",
-                   done->signatures);
+        print("{}: {} signature{} added, {} now\n", o.file, ids.size(), ids.size() == 1 ? "" : "s", done.signatures);
     }
     return kOk;
 }

@@ -1,14 +1,12 @@
 // trust new, sign: make trust bundles. trust init, update, show: follow them.
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <charconv>
 
 #include "cli.hpp"
 #include "crypto/pem.hpp"
 #include "crypto/random.hpp"
-#include "trust_dir.hpp"
 #include "trust/licence.hpp"
+#include "trust_dir.hpp"
 
 namespace coffer::cli {
 namespace {
@@ -134,7 +132,7 @@ Status change_lists(const NewOptions& o, trust::Bundle& bundle) {
     for (const std::string& text : o.revoke_files) {
         auto id = from_hex<32>(text);
         if (!id) {
-            COFFER_TRY_ASSIGN(const auto facts, container::inspect(container::Source::file(text)));
+            COFFER_TRY_ASSIGN(const auto facts, named(text, container::inspect(container::Source::file(text))));
             id = facts.content_id;
         }
         insert_sorted(bundle.revoked_files, *id);
@@ -143,12 +141,18 @@ Status change_lists(const NewOptions& o, trust::Bundle& bundle) {
         auto id = from_hex<16>(text);
         if (!id) {
             COFFER_TRY_ASSIGN(const std::vector<std::byte> file, os::read_file(text, trust::kMaxLicenceBytes));
-            COFFER_TRY_ASSIGN(const trust::LicenceEnvelope licence, trust::parse_licence(file, {}));
+            COFFER_TRY_ASSIGN(const trust::LicenceEnvelope licence, named(text, trust::parse_licence(file, {})));
             id = licence.id;
         }
         insert_sorted(bundle.revoked_licences, *id);
     }
     return {};
+}
+
+// Of one bundle, nothing of it verified.
+Result<trust::UnverifiedBundle> read_bundle(const std::string& path) {
+    COFFER_TRY_ASSIGN(const std::vector<std::byte> file, os::read_file(path, kMaxFile));
+    return named(path, trust::inspect_bundle(file, kMaxBundle));
 }
 
 Result<int> make(const NewOptions& o) {
@@ -157,8 +161,7 @@ Result<int> make(const NewOptions& o) {
         bundle.number = 1;
         COFFER_TRY_ASSIGN(bundle.chain, crypto::random_array<16>());
     } else {
-        COFFER_TRY_ASSIGN(const std::vector<std::byte> file, os::read_file(o.from, kMaxFile));
-        COFFER_TRY_ASSIGN(trust::UnverifiedBundle old, trust::inspect_bundle(file, kMaxBundle));
+        COFFER_TRY_ASSIGN(trust::UnverifiedBundle old, read_bundle(o.from));
         if (!old.complete) print_note(fmt::format("note: '{}' is not signed by enough of its roots yet", o.from));
         bundle = std::move(old.bundle);
         ++bundle.number;
@@ -176,38 +179,63 @@ Result<int> make(const NewOptions& o) {
     COFFER_TRY_ASSIGN(const std::vector<std::byte> file, trust::encode_bundle(bundle));
     COFFER_TRY(write_text(o.output, std::string(as_text(file))));
     if (o.json) {
-        print_json("trust new", {{"output", o.output}, {"number", bundle.number}});
+        print_json("trust new", {{"output", o.output}, {"bundle_number", bundle.number}});
     } else {
-        fmt::print("{}: bundle {}, not signed yet; {} of its roots must sign{}\n", o.output, bundle.number,
-                   bundle.threshold(trust::KeyRole::kRoot),
-                   o.from.empty() ? "" : ", and as many of the one before as that says");
+        print("{}: bundle {}, not signed yet; {} of its roots must sign{}\n", o.output, bundle.number,
+              bundle.threshold(trust::KeyRole::kRoot),
+              o.from.empty() ? "" : ", and as many of the one before as that says");
     }
     return kOk;
 }
 
 struct SignOptions {
-    std::string file;
+    std::string file, from;
     std::vector<std::string> keys;
     bool json = false;
 };
 
-Result<int> sign(const SignOptions& o) {
-    COFFER_TRY_ASSIGN(std::vector<std::byte> file, os::read_file(o.file, kMaxFile));
-    for (const std::string& path : o.keys) {
-        COFFER_TRY_ASSIGN(const trust::SigningKey key, load_signing_key(path));
-        COFFER_TRY_ASSIGN(file, trust::sign_bundle(file, key, kMaxBundle));
+bool is_root(const trust::Bundle& bundle, const trust::KeyId& id) {
+    return std::ranges::any_of(bundle.keys, [&](const trust::BundleKey& key) {
+        return key.role == trust::KeyRole::kRoot && key.signer.id == id;
+    });
+}
+
+// Anybody's signature would take one of the few places, and count for nothing.
+Status check_roots(const SignOptions& o, const std::vector<trust::SigningKey>& keys) {
+    COFFER_TRY_ASSIGN(const trust::UnverifiedBundle bundle, read_bundle(o.file));
+    trust::Bundle before;
+    if (!o.from.empty()) {
+        COFFER_TRY_ASSIGN(trust::UnverifiedBundle old, read_bundle(o.from));
+        before = std::move(old.bundle);
     }
-    COFFER_TRY_ASSIGN(const trust::UnverifiedBundle bundle, trust::inspect_bundle(file, kMaxBundle));
+    for (size_t i = 0; i < keys.size(); ++i) {
+        const trust::KeyId& id = keys[i].signer().id;
+        if (is_root(bundle.bundle, id) || is_root(before, id)) continue;
+        return error(Code::kInvalidArgument, "--sign '", o.keys[i], "': not a root of '", o.file, "'",
+                     o.from.empty() ? "; a root of the bundle before signs with --from" : " nor of '", o.from,
+                     o.from.empty() ? "" : "'");
+    }
+    return {};
+}
+
+Result<int> sign(const SignOptions& o) {
+    COFFER_TRY_ASSIGN(const std::vector<trust::SigningKey> keys, load_signing_keys(o.keys, "--sign"));
+    COFFER_TRY(check_roots(o, keys));
+    COFFER_TRY_ASSIGN(std::vector<std::byte> file, os::read_file(o.file, kMaxFile));
+    for (const trust::SigningKey& key : keys) {
+        COFFER_TRY_ASSIGN(file, named(o.file, trust::sign_bundle(file, key, kMaxBundle)));
+    }
+    COFFER_TRY_ASSIGN(const trust::UnverifiedBundle bundle, named(o.file, trust::inspect_bundle(file, kMaxBundle)));
     COFFER_TRY(write_text(o.file, std::string(as_text(file))));
     if (o.json) {
         print_json("trust sign", {{"file", o.file},
-                                  {"number", bundle.bundle.number},
-                                  {"signatures", bundle.signatures.size()},
+                                  {"bundle_number", bundle.bundle.number},
+                                  {"signature_count", bundle.signatures.size()},
                                   {"complete", bundle.complete}});
     } else {
-        fmt::print("{}: bundle {}, {} signature{}, {}\n", o.file, bundle.bundle.number, bundle.signatures.size(),
-                   bundle.signatures.size() == 1 ? "" : "s",
-                   bundle.complete ? "enough of its own roots" : "more of its own roots must sign");
+        print("{}: bundle {}, {} signature{}, {}\n", o.file, bundle.bundle.number, bundle.signatures.size(),
+              bundle.signatures.size() == 1 ? "" : "s",
+              bundle.complete ? "enough of its own roots" : "more of its own roots must sign");
     }
     return kOk;
 }
@@ -219,9 +247,9 @@ struct FollowOptions {
 
 void print_followed(const char* verb, const FollowOptions& o, const TrustDir& dir, const trust::Bundle& bundle) {
     if (o.json) {
-        print_json(verb, {{"state", dir.path()}, {"number", bundle.number}});
+        print_json(verb, {{"trust_store", dir.path()}, {"bundle_number", bundle.number}});
     } else {
-        fmt::print("{}: follows bundle {}\n", dir.path(), bundle.number);
+        print("{}: follows bundle {}\n", dir.path(), bundle.number);
     }
 }
 
@@ -236,7 +264,7 @@ Result<int> init(const FollowOptions& o) {
 Result<int> update(const FollowOptions& o) {
     COFFER_TRY_ASSIGN(const TrustDir dir, TrustDir::at(o.trust_store));
     COFFER_TRY_ASSIGN(const std::vector<std::byte> chain, os::read_file(o.file, kMaxFile));
-    COFFER_TRY_ASSIGN(const auto bundle, dir.update(chain));
+    COFFER_TRY_ASSIGN(const auto bundle, named(o.file, dir.update(chain)));
     print_followed("trust update", o, dir, *bundle);
     return kOk;
 }
@@ -247,30 +275,30 @@ Json describe(const trust::Bundle& b) {
         Json entry{{"role", trust::role_name(key.role)},
                    {"key_id", hex(key.signer.id)},
                    {"state", state_name(key.signer.state)}};
-        if (key.signer.not_before) entry["not_before"] = time_text(key.signer.not_before);
-        if (key.signer.not_after) entry["not_after"] = time_text(key.signer.not_after);
+        entry["not_before_time"] = json_time(key.signer.not_before);
+        entry["not_after_time"] = json_time(key.signer.not_after);
         keys.push_back(entry);
     }
     for (const trust::MinVersion& m : b.min_versions) {
-        Json entry{{"model_id", hex(m.model)}, {"version", m.version}};
-        if (m.lowered_by) entry["lowered_by"] = m.lowered_by;
-        minimums.push_back(entry);
+        minimums.push_back({{"model_id", hex(m.model)},
+                            {"min_version", m.version},
+                            {"lowered_by_bundle_number", m.lowered_by ? Json(m.lowered_by) : Json(nullptr)}});
     }
     for (const auto& id : b.revoked_files) files.push_back(hex(id));
     for (const auto& id : b.revoked_licences) licences.push_back(hex(id));
     Json thresholds = Json::object();
     for (trust::KeyRole role : kAllRoles) thresholds[trust::role_name(role)] = b.threshold(role);
-    return {{"number", b.number},
-            {"chain", hex(b.chain)},
-            {"issued", time_text(b.issued)},
-            {"expires", time_text(b.expires)},
+    return {{"bundle_number", b.number},
+            {"chain_id", hex(b.chain)},
+            {"issued_time", json_time(b.issued)},
+            {"expires_time", json_time(b.expires)},
             {"thresholds", thresholds},
             {"keys", keys},
             {"min_versions", minimums},
-            {"revoked_files", files},
-            {"revoked_licences", licences},
-            {"clock_reset_by", b.clock_reset_by},
-            {"digest", hex(b.digest)}};
+            {"revoked_content_ids", files},
+            {"revoked_licence_ids", licences},
+            {"clock_reset_by_bundle_number", b.clock_reset_by ? Json(b.clock_reset_by) : Json(nullptr)},
+            {"sha256", hex(b.digest)}};
 }
 
 Result<int> show(const FollowOptions& o) {
@@ -278,11 +306,10 @@ Result<int> show(const FollowOptions& o) {
     bool followed = false;
     std::string name = o.file;
     if (!o.file.empty()) {
-        COFFER_TRY_ASSIGN(const std::vector<std::byte> file, os::read_file(o.file, kMaxFile));
-        COFFER_TRY_ASSIGN(const trust::UnverifiedBundle bundle, trust::inspect_bundle(file, kMaxBundle));
+        COFFER_TRY_ASSIGN(const trust::UnverifiedBundle bundle, read_bundle(o.file));
         result = {{"file", o.file}};
         result.update(describe(bundle.bundle));
-        result["signatures"] = bundle.signatures.size();
+        result["signature_count"] = bundle.signatures.size();
         result["complete"] = bundle.complete;
     } else {
         COFFER_TRY_ASSIGN(const TrustDir dir, TrustDir::at(o.trust_store));
@@ -292,14 +319,14 @@ Result<int> show(const FollowOptions& o) {
         Json files = Json::array();
         for (const trust::State::Seen& s : state.files()) {
             files.push_back({{"model_id", hex(s.model)},
-                             {"version", s.version},
+                             {"model_version", s.version},
                              {"content_id", hex(s.content_id)},
-                             {"recipients_generation", s.generation}});
+                             {"generation", s.generation}});
         }
         name = dir.path();
-        result = {{"file", dir.path()}};
+        result = {{"trust_store", dir.path()}};
         result.update(describe(*bundle));
-        result["latest_time"] = time_text(state.latest_time());
+        result["latest_time"] = json_time(state.latest_time());
         result["files_seen"] = files;
         followed = true;
     }
@@ -364,10 +391,12 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     auto s = std::make_shared<SignOptions>();
     add->add_option("FILE", s->file, "A bundle; replaced in one step")->required();
     add->add_option("--sign", s->keys, "A root's private key (PEM); may be repeated")->required()->type_name("KEY");
+    add->add_option("--from", s->from, "The bundle before, for a key that is a root there alone")->type_name("B");
     add_json(*add, s->json);
     add->footer(
-        "Example:\n"
-        "  model-pack trust sign 1.trust --sign a.key");
+        "Examples:\n"
+        "  model-pack trust sign 1.trust --sign a.key\n"
+        "  model-pack trust sign 2.trust --sign old-root.key --from 1.trust");
     verbs.push_back({add, [s] { return sign(*s); }});
 
     auto* first = app->add_subcommand("init", "Begin to follow a bundle and to remember what was seen");
@@ -377,7 +406,8 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*first, i->json);
     first->footer(
         "Example:\n"
-        "  model-pack trust init --bundle 1.trust && model-pack run net.coffer --trust-store default --key me.key ...");
+        "  model-pack trust init --bundle 1.trust && model-pack run net.coffer --trust-store default --key me.key "
+        "...");
     verbs.push_back({first, [i] { return init(*i); }});
 
     auto* next = app->add_subcommand("update", "Follow the next bundle, or several in one file");

@@ -1,7 +1,5 @@
 #include "compare_page.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace coffer::cli {
@@ -109,7 +107,7 @@ std::string table(const Json& doc) {
             rows += fmt::format(
                 "<tr><td>{}</td><td>{}</td><td>{:.1f} ms</td><td>{:.3f} ms</td><td>{}</td><td>{}</td><td>{}</td>"
                 "<td>{}</td><td>{}</td></tr>\n",
-                escape(e["file"].get<std::string>()), bytes_text(e["file_size"].get<uint64_t>()),
+                escape(e["file"].get<std::string>()), bytes_text(e["file_bytes"].get<uint64_t>()),
                 e["load_ms"].get<double>(), e["median_ms"].get<double>(),
                 e["peak_memory_bytes"].is_null() ? "-" : bytes_text(e["peak_memory_bytes"].get<uint64_t>()),
                 scored ? escape(s["name"].get<std::string>()) : "(the original)", scored ? snr_text(s) : "",
@@ -139,17 +137,17 @@ std::string snr_text(const Json& score) {
 }
 
 std::string compare_page(const Json& doc) {
-    const std::string model = escape(doc["model"].get<std::string>());
+    const std::string model = escape(doc["file"].get<std::string>());
     std::string page = fmt::format(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\">"
         "<meta name=\"viewport\" content=\"width=device-width\">\n<title>{0}: comparison</title>\n"
         "<style>{1}</style></head>\n<body>\n<h1>{0}</h1>\n"
         "<p>{2} samples of {3}, {4} threads, {5}. The original runs in float.</p>\n",
-        model, kStyle, doc["samples"].get<size_t>(), escape(doc["data"].get<std::string>()),
-        doc["threads"].get<unsigned>(), doc["arch"].get<std::string>());
+        model, kStyle, doc["sample_count"].get<size_t>(), escape(doc["data"].get<std::string>()),
+        doc["thread_count"].get<unsigned>(), doc["arch"].get<std::string>());
     page += entry_bars(
-        doc, "File size", [](const Json& e) { return e["file_size"].get<double>(); },
-        [](const Json& e) { return bytes_text(e["file_size"].get<uint64_t>()); });
+        doc, "File size", [](const Json& e) { return e["file_bytes"].get<double>(); },
+        [](const Json& e) { return bytes_text(e["file_bytes"].get<uint64_t>()); });
     page += entry_bars(
         doc, "Latency (median)", [](const Json& e) { return e["median_ms"].get<double>(); },
         [](const Json& e) { return fmt::format("{:.3f} ms", e["median_ms"].get<double>()); });

@@ -2,14 +2,18 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <span>
 #include <system_error>
 
 #include "cli.hpp"
+#include "coffer/kernels/dispatch.hpp"
 
 namespace coffer::cli {
 
@@ -59,20 +63,43 @@ void on_signal(int signal) {
     std::raise(signal);
 }
 
-std::string usage_message(const CLI::App* app, const CLI::Error& e) {
-    std::string verb;
-    for (const CLI::App* at = app; at && !at->get_subcommands().empty();) {
-        at = at->get_subcommands().front();
-        verb += " " + at->get_name();
+// A refused command line. What was parsed of it names the verb; --json counts wherever it stands.
+int usage_error(const CLI::App& app, const std::string& message, std::span<char* const> arguments) {
+    const CLI::App* verb = &app;
+    while (!verb->get_subcommands().empty()) verb = verb->get_subcommands().front();
+    const std::string name = verb_name(*verb);
+    const bool json = std::ranges::any_of(arguments, [](const char* a) { return std::string_view(a) == "--json"; });
+    return report(error(Code::kInvalidArgument, message), name,
+                  "see `model-pack" + (name.empty() ? "" : " " + name) + " --help`", json);
+}
+
+// The environment asks for an instruction set; the library takes the best when it cannot have it, and is silent.
+void warn_of_arch() {
+    if (kernels::forced_ok()) return;
+    std::string known;
+    for (const kernels::ArchId id : kernels::available()) known += std::string(" ") + kernels::arch_name(id);
+    print_note(fmt::format("warning: COFFER_FORCE_ARCH '{}' is none of{}; {} is used",
+                           os::environment("COFFER_FORCE_ARCH"), known, kernels::arch_name(kernels::chosen())));
+}
+
+Result<int> run_verb(const Verb& verb) {
+    try {
+        return verb.run();
+    } catch (const std::filesystem::filesystem_error& e) {
+        return error(Code::kIo, Detail::kIo, std::string_view(e.what()));
+    } catch (const std::system_error&) {
+        throw;  // how fmt reports a failed print
+    } catch (const std::bad_alloc&) {
+        return error(Code::kOutOfMemory, "out of memory");
+    } catch (const std::exception& e) {
+        return error(Code::kInternal, std::string_view(e.what()));
     }
-    return std::string("model-pack: error: ") + e.what() + "\n  hint: see `model-pack" + verb + " --help`\n";
 }
 
 int run(int argc, char** argv) {
     CLI::App app{"Packs models into sealed files and works with them.", "model-pack"};
     app.require_subcommand(1);
     app.set_version_flag("--version", std::string("model-pack ") + COFFER_VERSION);
-    app.failure_message(usage_message);
     app.footer(
         "Exit codes: 0 ok, 2 usage, 3 input/output, 4 damaged file, 5 key or signature, 6 policy,\n"
         "7 unsupported, 8 threshold not met, 9 limit or memory, 70 internal error, 130 interrupted.\n"
@@ -80,22 +107,23 @@ int run(int argc, char** argv) {
     std::vector<Verb> verbs;
     for (AddVerb add : kVerbs) add(app, verbs);
     tighten_options(app);
+    warn_of_arch();
+    const std::span<char* const> arguments(argv, static_cast<size_t>(argc));
     const std::string first = argc > 1 ? argv[1] : "-";
     if (first[0] != '-' && app.get_subcommands([&](const CLI::App* v) { return v->check_name(first); }).empty()) {
-        std::fprintf(stderr, "model-pack: error: unknown verb '%s'\n  hint: see `model-pack --help`\n", first.c_str());
-        return kUsage;
+        return usage_error(app, "unknown verb '" + first + "'", arguments);
     }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return app.exit(e) == 0 ? kOk : kUsage;
+        return e.get_exit_code() == 0 ? app.exit(e) : usage_error(app, e.what(), arguments);
     }
     for (const Verb& verb : verbs) {
         if (!verb.app->parsed()) continue;
-        const Result<int> code = verb.run();
+        const Result<int> code = run_verb(verb);
         if (code) return *code;
-        print_error(code.error());
-        return exit_code(code.error());
+        return report(code.error(), verb_name(*verb.app), hint(code.error(), *verb.app),
+                      verb.app->get_option("--json")->count() > 0);
     }
     return kUsage;
 }
@@ -112,13 +140,10 @@ int main(int argc, char** argv) {
         const int code = run(argc, argv);
         errno = 0;
         return std::fflush(stdout) != 0 || std::ferror(stdout) ? stdout_failed(errno ? errno : EIO) : code;
-    } catch (const std::system_error& e) {  // how fmt reports a failed print
+    } catch (const std::system_error& e) {
         return stdout_failed(e.code().value());
     } catch (const std::bad_alloc&) {
         std::fputs("model-pack: error: out of memory\n", stderr);
         return kLimit;
-    } catch (const std::exception& e) {
-        std::fprintf(stderr, "model-pack: internal error: %s\n", e.what());
-        return kBug;
     }
 }

@@ -1,7 +1,5 @@
 #include "oms.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <map>

@@ -1,4 +1,6 @@
 // Whom a file is encrypted to, from the words of --encrypt-to.
+#include <set>
+
 #include "cli.hpp"
 #include "crypto/age.hpp"
 #include "trust/token.hpp"
@@ -28,37 +30,60 @@ Result<container::Recipient> key_service(const std::string& uri, const std::vect
     return container::kms_recipient(uri, best->helper.wrapper());
 }
 
-container::Recipient of_key(const trust::RecipientKey& key) {
-    if (const auto* p256 = std::get_if<crypto::P256Public>(&key)) return container::p256_recipient(*p256);
-    return container::x25519_recipient(std::get<crypto::X25519Public>(key));
-}
+struct List {
+    std::vector<container::Recipient> recipients;
+    std::set<std::string> names;
+
+    Status add(const std::string& name, Result<container::Recipient> recipient) {
+        COFFER_TRY_ASSIGN(container::Recipient r, std::move(recipient));
+        if (!names.insert(name).second) return error(Code::kInvalidArgument, "recipient ", name, " is given twice");
+        recipients.push_back(std::move(r));
+        return {};
+    }
+
+    Status add(const trust::RecipientKey& key) {
+        if (const auto* p256 = std::get_if<crypto::P256Public>(&key)) return add_p256(*p256);
+        const auto& x25519 = std::get<crypto::X25519Public>(key);
+        COFFER_TRY_ASSIGN(const std::string name, crypto::age_recipient(x25519));
+        return add(name, container::x25519_recipient(x25519));
+    }
+
+    Status add_p256(const crypto::P256Public& key) {
+        return add("P-256 " + hex(key), container::p256_recipient(key));
+    }
+
+    Status add_raw(const std::string& path) {
+        COFFER_TRY_ASSIGN(crypto::SecretBytes key, trust::read_key_file(path));
+        COFFER_TRY_ASSIGN(container::Recipient recipient, named(path, container::raw_key_recipient(key.bytes())));
+        COFFER_TRY_ASSIGN(const trust::RawKey raw, trust::RawKey::from_secret(std::move(key)));
+        return add("raw key " + hex(raw.id), std::move(recipient));
+    }
+
+    Status add(const std::string& spec, const std::vector<std::string>& kms) {
+        if (spec == "password") return add(spec, new_password());
+        if (spec.starts_with("raw:")) return add_raw(spec.substr(4));
+        if (spec.starts_with("kms:")) return add(spec, key_service(spec.substr(4), kms));
+        if (spec.starts_with("pkcs11:")) {
+            COFFER_TRY_ASSIGN(const auto key, trust::find_token_key(spec, ask_pin));
+            return add_p256(key->public_key());
+        }
+        if (spec.starts_with("age1")) {
+            COFFER_TRY_ASSIGN(const crypto::X25519Public key, crypto::parse_age_recipient(spec));
+            return add(trust::RecipientKey(key));
+        }
+        COFFER_TRY_ASSIGN(const std::vector<trust::RecipientKey> keys, trust::load_recipients(spec));
+        for (const trust::RecipientKey& key : keys) COFFER_TRY(add(key));
+        return {};
+    }
+};
 
 }  // namespace
 
-Status add_recipients(const std::string& spec, std::vector<container::Recipient>& out,
-                      const std::vector<std::string>& kms) {
-    const auto add = [&](Result<container::Recipient> recipient) -> Status {
-        COFFER_TRY_ASSIGN(container::Recipient r, std::move(recipient));
-        out.push_back(std::move(r));
-        return {};
-    };
-    if (spec == "password") return add(new_password());
-    if (spec.starts_with("raw:")) {
-        COFFER_TRY_ASSIGN(const crypto::SecretBytes key, trust::read_key_file(spec.substr(4)));
-        return add(container::raw_key_recipient(key.bytes()));
-    }
-    if (spec.starts_with("kms:")) return add(key_service(spec.substr(4), kms));
-    if (spec.starts_with("pkcs11:")) {
-        COFFER_TRY_ASSIGN(const auto key, trust::find_token_key(spec, ask_pin));
-        return add(container::p256_recipient(key->public_key()));
-    }
-    if (spec.starts_with("age1")) {
-        COFFER_TRY_ASSIGN(const crypto::X25519Public key, crypto::parse_age_recipient(spec));
-        return add(container::x25519_recipient(key));
-    }
-    COFFER_TRY_ASSIGN(const std::vector<trust::RecipientKey> keys, trust::load_recipients(spec));
-    for (const trust::RecipientKey& key : keys) COFFER_TRY(add(of_key(key)));
-    return {};
+Result<std::vector<container::Recipient>> load_recipients(const std::vector<std::string>& specs,
+                                                          const std::vector<std::string>& kms) {
+    List list;
+    for (const std::string& spec : specs) COFFER_TRY(list.add(spec, kms));
+    return std::move(list.recipients);
 }
 
 }  // namespace coffer::cli

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "cli.hpp"
 #include "coffer/base/os.hpp"
 #include "trust/policy.hpp"
 
@@ -31,9 +32,7 @@ Result<std::optional<std::vector<std::byte>>> read_if_there(const std::string& p
 
 Result<std::shared_ptr<const trust::Bundle>> load_bundle_file(const std::string& path) {
     COFFER_TRY_ASSIGN(const std::vector<std::byte> file, os::read_file(path, kMaxUpdateBytes));
-    auto bundle = trust::load_bundle(file, trust::Caps{}.bundle_bytes);
-    if (!bundle) return bundle.error().within("'" + path + "': ");
-    return bundle;
+    return named(path, trust::load_bundle(file, trust::Caps{}.bundle_bytes));
 }
 
 Result<TrustDir> TrustDir::at(const std::string& path) {
@@ -41,14 +40,24 @@ Result<TrustDir> TrustDir::at(const std::string& path) {
     const char* state = os::environment("XDG_STATE_HOME");
     if (state && *state == '/') return TrustDir(std::string(state) + "/coffer");
     const char* home = os::environment("HOME");
-    if (!home || *home != '/') return error(Code::kInvalidArgument, "no --trust-store DIR, no XDG_STATE_HOME and no HOME");
+    if (!home || *home != '/')
+        return error(Code::kInvalidArgument, "no --trust-store DIR, no XDG_STATE_HOME and no HOME");
     return TrustDir(std::string(home) + "/.local/state/coffer");
 }
 
-std::shared_ptr<const trust::StateStore> TrustDir::store() const {
+std::shared_ptr<const trust::StateStore> TrustDir::store(bool begin) const {
     const std::string path = path_ + "/state";
     trust::StateStore store;
-    store.load = [path]() -> Result<std::optional<std::vector<std::byte>>> { return read_if_there(path); };
+    // What is missing or damaged is said here, where the file has a name.
+    store.load = [path, begin]() -> Result<std::optional<std::vector<std::byte>>> {
+        COFFER_TRY_ASSIGN(auto bytes, read_if_there(path));
+        if (!bytes && !begin) {
+            return error(Code::kNotFound, Detail::kIo, "'", path,
+                         "': there is none; `model-pack trust init` makes it, once");
+        }
+        if (bytes) COFFER_TRY(named(path, trust::State::decode(*bytes)));
+        return bytes;
+    };
     store.store = [path](Bytes expected, Bytes data) -> Result<bool> {
         COFFER_TRY_ASSIGN(const os::FileLock lock, os::FileLock::acquire(path, kLockWaitMs));
         COFFER_TRY_ASSIGN(const auto now, read_if_there(path));
@@ -69,7 +78,7 @@ Status TrustDir::init(const trust::Bundle& bundle) const {
     std::error_code failed;
     std::filesystem::create_directories(path_, failed);
     if (failed) return error(Code::kIo, Detail::kIo, "cannot make the folder '", path_, "': ", failed.message());
-    const auto state = store();
+    const auto state = store(/*begin=*/true);
     COFFER_TRY_ASSIGN(const auto old, state->load());
     if (old)
         return error(Code::kConflict, Detail::kIo, "'", path_,

@@ -19,7 +19,8 @@ class TrustDir {
 
     const std::string& path() const { return path_; }
     std::string bundle_path() const { return path_ + "/bundle"; }
-    std::shared_ptr<const trust::StateStore> store() const;
+    // `begin`: that there is none yet is no error.
+    std::shared_ptr<const trust::StateStore> store(bool begin = false) const;
     Result<std::shared_ptr<const trust::Bundle>> bundle() const;
 
     Status init(const trust::Bundle& bundle) const;

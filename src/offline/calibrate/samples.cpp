@@ -21,7 +21,8 @@ Result<Listing> list(const std::string& folder) {
     Listing listing;
     std::error_code code;
     fs::directory_iterator entries(folder, code);
-    if (code) return error(Code::kIo, Detail::kIo, "data folder '", folder, "': ", code.message());
+    const Code group = code == std::errc::no_such_file_or_directory ? Code::kNotFound : Code::kIo;
+    if (code) return error(group, Detail::kIo, "data folder '", folder, "': ", code.message());
     for (; entries != fs::directory_iterator(); entries.increment(code)) {
         const std::string name = entries->path().filename().string();
         std::error_code ignored;
