@@ -349,7 +349,8 @@ COFFER_API coffer_status COFFER_CALL coffer_policy_add_distributor_pem(coffer_po
                                                                        coffer_error* error) COFFER_NOEXCEPT;
 COFFER_API coffer_status COFFER_CALL coffer_policy_add_distributor_file(coffer_policy* policy, const char* path,
                                                                         coffer_error* error) COFFER_NOEXCEPT;
-/* How many different trusted signers must have signed. Default 1. Refused when a trust bundle says it. */
+/* How many different trusted signers must have signed. Default 1. Of this number and that of a trust bundle the
+ * higher one holds. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers,
                                                                  coffer_error* error) COFFER_NOEXCEPT;
 /* Only a model packed under this name opens ("com.acme.detector"). Default: any. */

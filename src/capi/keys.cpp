@@ -226,7 +226,6 @@ coffer_status coffer_policy_add_distributor_file(coffer_policy* policy, const ch
 }
 coffer_status coffer_policy_set_threshold(coffer_policy* policy, uint32_t signers, coffer_error* error) noexcept {
     return set(policy, error, [&](trust::Policy& p) -> Status {
-        if (p.bundle) return coffer::error(Code::kInvalidArgument, "thresholds come from the policy's trust bundle");
         if (signers < 1 || signers > p.caps.signatures) {
             return coffer::error(Code::kInvalidArgument, "threshold ", signers, " is not between 1 and ",
                                  p.caps.signatures);

@@ -36,7 +36,8 @@ Result<std::vector<Slot>> parse_wraps(const trust::Licence& licence, const trust
 }  // namespace
 
 Result<std::vector<trust::Licence>> accept_licences(const Header& header, const trust::Keyring& keyring,
-                                                    const trust::Policy& policy, uint64_t now) {
+                                                    const trust::Policy& policy, uint64_t now,
+                                                    const std::function<Status(uint64_t slack)>& check_clock) {
     if (policy.licensors.empty()) {
         return licence_error(Code::kPolicy, "the file needs one, and the policy trusts no licensor");
     }
@@ -68,6 +69,12 @@ Result<std::vector<trust::Licence>> accept_licences(const Header& header, const 
         }
         if (!status.ok()) {
             refuse(2, std::move(status).error());
+            continue;
+        }
+        const bool dated = licence->claims.not_before != 0 || licence->claims.not_after != 0;
+        if (dated) status = check_clock(licence->claims.grace);
+        if (!status.ok()) {
+            refuse(3, std::move(status).error());
             continue;
         }
         accepted.push_back(std::move(licence).value());

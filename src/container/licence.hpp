@@ -2,6 +2,7 @@
 // is trust's business; here are the slots in it, which hold product keys instead of the key of a file.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "container/slots.hpp"
@@ -9,9 +10,11 @@
 
 namespace coffer::container {
 
-// Step 8: the licences of the ring that let this file open now and here, or why none does.
+// Step 8: the licences of the ring that let this file open now and here, or why none does. `check_clock` says whether
+// the clock went back further than a licence puts up with.
 Result<std::vector<trust::Licence>> accept_licences(const Header& header, const trust::Keyring& keyring,
-                                                    const trust::Policy& policy, uint64_t now);
+                                                    const trust::Policy& policy, uint64_t now,
+                                                    const std::function<Status(uint64_t slack)>& check_clock);
 
 // Step 9: a ring of the product keys that the caller's keys reach through this licence, and nothing else. All
 // licences of an open share `calls_left` provider calls (format.md 5.7.5).

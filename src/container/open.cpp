@@ -18,8 +18,11 @@ Result<Opened> open(Source source, const trust::Policy& policy, const trust::Key
         &Opening::step_16_finish,     &Opening::remember,
     };
     Opening opening(std::move(source), policy, &keyring, options);
-    COFFER_TRY(opening.run(steps));
-    return opening.take();
+    Status status = opening.run(steps);
+    if (status.ok()) return opening.take();
+    const Detail why = status.error().detail();
+    if (why == Detail::kExpired || why == Detail::kLicence) COFFER_TRY(opening.remember_time());
+    return std::move(status).error();
 }
 
 Result<Facts> verify(Source source, const trust::Policy& policy, const ParallelFor& parallel) {

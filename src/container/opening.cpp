@@ -90,7 +90,7 @@ Status Opening::step_5_signatures() {
         if (!signer->counts(facts_.header.created)) continue;
         facts_.signers.push_back(entry.key_id);  // distinct: parse_signatures refuses a key that signs twice
     }
-    const size_t needed = std::max(policy_.threshold, 1u);
+    const size_t needed = policy_.needed(trust::KeyRole::kPublisher);
     if (facts_.signers.size() >= needed || policy_.allow_unsigned) return {};
     if (facts_.signers.size() + revoked >= needed) {
         return refused(Detail::kRevoked, "the key that signed the file was revoked");
@@ -153,14 +153,9 @@ Status Opening::step_7_slots() {
 
 Status Opening::step_8_licence() {
     if (!facts_.header.has(kLicenceRequired)) return {};
-    COFFER_TRY_ASSIGN(licences_, accept_licences(facts_.header, *keyring_, policy_, now_));
-    uint64_t slack = 0;
-    bool dated = false;
-    for (const trust::Licence& licence : licences_) {
-        dated = dated || licence.claims.not_before != 0 || licence.claims.not_after != 0;
-        slack = std::max(slack, licence.claims.grace);
-    }
-    return dated ? check_clock(slack) : Status();
+    const auto clock = [&](uint64_t slack) { return check_clock(slack); };
+    COFFER_TRY_ASSIGN(licences_, accept_licences(facts_.header, *keyring_, policy_, now_, clock));
+    return {};
 }
 
 Status Opening::step_9_unwrap() {
@@ -314,6 +309,14 @@ Status Opening::remember() {
         if (policy_.bundle) COFFER_TRY(state.adopt(*policy_.bundle));
         state.see_time(clock_);
         return state.see(seen);
+    });
+}
+
+Status Opening::remember_time() {
+    if (!policy_.state || facts_.signers.empty()) return {};
+    return trust::update_state(*policy_.state, [&](trust::State& state) -> Status {
+        state.see_time(clock_);
+        return {};
     });
 }
 

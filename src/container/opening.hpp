@@ -35,6 +35,8 @@ class Opening {
 
     // After 16: what the policy's store shall know at the next open.
     Status remember();
+    // After a refusal that may rest on what time it is: setting the clock back must not undo it.
+    Status remember_time();
 
     // The payload will not be kept in memory, so it does not count as such.
     void stream_only() { streaming_ = true; }

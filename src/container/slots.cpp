@@ -8,6 +8,7 @@
 #include "container/keys.hpp"
 #include "container/slot_kinds.hpp"
 #include "crypto/random.hpp"
+#include "trust/bundle.hpp"
 
 namespace coffer::container {
 namespace {
@@ -82,7 +83,7 @@ Status check_slots_signature(const Slots& slots, const trust::Policy& policy) {
     // Recipients have no date, so a distributor's limits of time say nothing about them.
     const auto trusted =
         std::ranges::count_if(*signers, [](const trust::Signer* s) { return s->state != trust::KeyState::kRevoked; });
-    const bool enough = static_cast<size_t>(trusted) >= std::max(policy.distributor_threshold, 1u);
+    const bool enough = static_cast<size_t>(trusted) >= policy.needed(trust::KeyRole::kDistributor);
     return enough ? Status() : not_authentic(Detail::kSignature);
 }
 

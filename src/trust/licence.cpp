@@ -3,6 +3,7 @@
 #include "coffer/base/checked.hpp"
 #include "crypto/random.hpp"
 #include "licence_generated.h"
+#include "trust/bundle.hpp"
 #include "trust/fields.hpp"
 
 namespace coffer::trust {
@@ -207,10 +208,11 @@ Result<Licence> verify_licence(Bytes file, const Policy& policy) {
         if (signer->counts(out.claims.issued)) out.signers.push_back(signer->id);
         revoked = revoked || signer->state == KeyState::kRevoked;
     }
-    if (out.signers.size() < std::max(policy.licensor_threshold, 1u)) {
+    const unsigned needed = policy.needed(KeyRole::kLicensor);
+    if (out.signers.size() < needed) {
         if (revoked) return refused("revoked: the key of its licensor was withdrawn");
-        return untrusted("signed by ", out.signers.size(), " licensors that are trusted for its date, ",
-                         policy.licensor_threshold, " are needed");
+        return untrusted("signed by ", out.signers.size(), " licensors that are trusted for its date, ", needed,
+                         " are needed");
     }
     if (std::ranges::find(policy.revoked_licences, envelope.id) != policy.revoked_licences.end()) {
         return refused("revoked: it was withdrawn");

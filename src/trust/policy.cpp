@@ -12,11 +12,15 @@ namespace {
 
 // The roles of keys (format.md 5.6).
 struct Role {
+    KeyRole role;
     const char* name;
     std::vector<Signer> Policy::*keys;
+    unsigned Policy::*threshold;
 };
 constexpr Role kRoles[] = {
-    {"publisher", &Policy::signers}, {"distributor", &Policy::distributors}, {"licensor", &Policy::licensors}};
+    {KeyRole::kPublisher, "publisher", &Policy::signers, &Policy::threshold},
+    {KeyRole::kDistributor, "distributor", &Policy::distributors, &Policy::distributor_threshold},
+    {KeyRole::kLicensor, "licensor", &Policy::licensors, &Policy::licensor_threshold}};
 
 const Signer* find(const std::vector<Signer>& keys, const KeyId& id) {
     const auto found = std::ranges::find(keys, id, &Signer::id);
@@ -89,12 +93,7 @@ Status Policy::follow(std::shared_ptr<const Bundle> next) {
                          " of the caller's already; keys come from a trust bundle or from the caller, not from both");
         }
     }
-    signers = next->signers(KeyRole::kPublisher);
-    threshold = std::max(next->threshold(KeyRole::kPublisher), 1u);
-    distributors = next->signers(KeyRole::kDistributor);
-    distributor_threshold = std::max(next->threshold(KeyRole::kDistributor), 1u);
-    licensors = next->signers(KeyRole::kLicensor);
-    licensor_threshold = std::max(next->threshold(KeyRole::kLicensor), 1u);
+    for (const Role& role : kRoles) this->*role.keys = next->signers(role.role);
     revoked_files = next->revoked_files;
     revoked_licences = next->revoked_licences;
     bundle = std::move(next);
@@ -130,6 +129,11 @@ bool Policy::is_revoked(const crypto::Hash& content_id) const {
     return std::ranges::find(revoked_files, content_id) != revoked_files.end();
 }
 
+unsigned Policy::needed(KeyRole role) const {
+    const auto own = std::ranges::find(kRoles, role, &Role::role);
+    return std::max({this->*own->threshold, bundle ? bundle->threshold(role) : 0, 1u});
+}
+
 uint64_t Policy::min_version_of(const ModelId& id) const {
     return std::max(min_version, bundle ? bundle->min_version(id) : 0);
 }
@@ -155,9 +159,9 @@ Status Policy::check() const {
             }
         }
     }
-    if (signers.size() < threshold && !allow_unsigned) {
+    if (const unsigned least = needed(KeyRole::kPublisher); signers.size() < least && !allow_unsigned) {
         return error(Code::kAuth, Detail::kUntrusted, "the policy trusts ", signers.size(), " signers but needs ",
-                     threshold, " signatures");
+                     least, " signatures");
     }
     if (suites.empty()) return error(Code::kInvalidArgument, "the policy allows no cipher suite");
     if (slot_kinds.empty()) return error(Code::kInvalidArgument, "the policy allows no kind of recipient");

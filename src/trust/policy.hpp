@@ -53,11 +53,12 @@ struct Caps {
 };
 
 struct Bundle;
+enum class KeyRole : uint8_t;
 struct StateStore;
 
 struct Policy {
     std::vector<Signer> signers;  // publishers: distinct; see add_signer
-    unsigned threshold = 1;       // how many distinct trusted signers a file needs
+    unsigned threshold = 1;       // how many distinct trusted signers a file needs; see needed()
     // Who may say who the recipients are. So many of them must have signed SLOTS where the file asks for it.
     std::vector<Signer> distributors;
     unsigned distributor_threshold = 1;
@@ -100,8 +101,8 @@ struct Policy {
     Status add_distributor_pem(std::string_view pem);
     Status add_licensor(const Signer& licensor);
     Status add_licensor_pem(std::string_view pem);
-    // Takes keys, thresholds, minimum versions and revocations from a trust bundle, in place of those of the bundle
-    // before. Refused when the caller gave keys of his own.
+    // Takes keys, minimum versions and revocations from a trust bundle, in place of those of the bundle before.
+    // Refused when the caller gave keys of his own. Of its thresholds and the caller's the higher ones hold.
     Status follow(std::shared_ptr<const Bundle> bundle);
     Status expect_model(std::string_view name);
 
@@ -111,6 +112,8 @@ struct Policy {
     bool allows_slot(uint16_t kind) const;
     bool is_revoked(const crypto::Hash& content_id) const;
     uint64_t min_version_of(const ModelId& id) const;
+    // How many keys of a role (publisher, distributor, licensor) must have signed.
+    unsigned needed(KeyRole role) const;
     Result<int64_t> current_time() const;
     uint64_t memory_bytes() const;
 

@@ -472,6 +472,69 @@ TEST_CASE("what was seen: the clock") {
     CHECK(licensed_at(kNow + 50'000) == Detail::kNone);
     CHECK(licensed_at(kNow + 30'000) == Detail::kNone);
     CHECK(licensed_at(kNow + 29'999) == Detail::kExpired);
+    // That of another licence, which is of no use here, changes nothing.
+    const FileBytes somebodys = licence([](auto& o) {
+        o.claims.not_after = kNow + 100'000;
+        o.claims.grace = 90'000;
+        o.recipients = {x25519_recipient(crypto::X25519Identity::generate()->public_key)};
+    });
+    trust::Policy back = policy_at(kNow + 29'999);
+    back.state = fresh.state();
+    CHECK(open_class(file, back, ring_with({somebodys, l})) == Detail::kNoRecipient);
+}
+
+TEST_CASE("what was seen: a refusal because something expired counts, a file that nobody trusted signed does not") {
+    const trust::Keyring ring = keys().x25519_ring();
+    MemoryStore store;
+    REQUIRE(trust::create_state(*store.state(), nullptr).ok());
+    const auto at = [&](int64_t now) {
+        trust::Policy p = policy_at(now);
+        p.state = store.state();
+        return p;
+    };
+    const auto latest = [&] { return static_cast<int64_t>(trust::State::decode(*store.bytes)->latest_time()); };
+    const FileBytes dated = file_of_version(7, kNow, kNow + 10'000);
+    trust::Policy unsigned_too = at(kNow + 20'000);
+    unsigned_too.allow_unsigned = true;
+    unsigned_too.signers.clear();
+    CHECK(open_class(dated, unsigned_too, ring) == Detail::kExpired);
+    CHECK(latest() == 0);
+    CHECK(open_class(dated, at(kNow + 20'000), ring) == Detail::kExpired);
+    CHECK(latest() == kNow + 20'000);
+    CHECK(open_class(dated, at(kNow + 17'000), ring) == Detail::kExpired);  // within the hour
+    CHECK(latest() == kNow + 20'000);
+
+    const FileBytes licensed = licensed_file();
+    CHECK(open_class(licensed, at(kNow + 30'000), ring_with({licence()})) == Detail::kLicence);
+    CHECK(latest() == kNow + 30'000);
+    CHECK(open_class(licensed, at(kNow), ring_with({licence()})) == Detail::kLicence);
+}
+
+TEST_CASE("what was seen: a bundle is recorded when it is first used, whatever becomes of the file") {
+    MemoryStore store;
+    const trust::Bundle first = bundles().bundle(1);
+    REQUIRE(trust::create_state(*store.state(), bundles().make(first).get()).ok());
+    const FileBytes file = file_of_version(7);
+    const auto number = [&] { return trust::State::decode(*store.bytes)->bundle_number(); };
+    trust::Bundle next = bundles().bundle(2);
+    next.revoked_files = {inspect(Source::memory(file))->content_id};
+    trust::Policy p = bundles().policy(next);
+    p.state = store.state();
+    CHECK(open_class(file, p, keys().x25519_ring()) == Detail::kRevoked);
+    CHECK(number() == 2);
+    // No file at all, and one that is only looked at.
+    p = bundles().policy(bundles().bundle(3));
+    p.state = store.state();
+    CHECK(open_class({}, p, keys().x25519_ring()) == Detail::kFormat);
+    CHECK(number() == 3);
+    p = bundles().policy(bundles().bundle(4));
+    p.state = store.state();
+    CHECK(verify(Source::memory(file), p).ok());
+    CHECK(number() == 4);
+    // What it took back stays taken back.
+    p = bundles().policy(first);
+    p.state = store.state();
+    CHECK(open_class(file, p, keys().x25519_ring()) == Detail::kRollback);
 }
 
 TEST_CASE("what was seen: a damaged memory, one that fails, an unsigned file") {

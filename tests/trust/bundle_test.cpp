@@ -330,6 +330,21 @@ TEST_CASE("a policy follows a bundle, and takes keys from nowhere else") {
     p.min_version = 5;
     CHECK(p.min_version_of(model_id("a").value()) == 5);
     CHECK(p.is_revoked({std::byte{1}}));
+    // Of two thresholds the higher one holds.
+    CHECK(p.needed(KeyRole::kPublisher) == 1);
+    p.threshold = 2;
+    CHECK(p.needed(KeyRole::kPublisher) == 2);
+    p.threshold = 3;
+    CHECK(p.check().error().detail() == Detail::kUntrusted);
+    Bundle two = b;
+    two.keys.push_back(key(KeyRole::kPublisher, keys().publisher[2]));
+    two.threshold(KeyRole::kPublisher) = 2;
+    REQUIRE(p.follow(load_bundle(file_of(two), kMax).value()).ok());
+    CHECK(p.needed(KeyRole::kPublisher) == 3);
+    p.threshold = 1;
+    CHECK(p.needed(KeyRole::kPublisher) == 2);
+    p.licensor_threshold = 2;
+    CHECK(p.needed(KeyRole::kLicensor) == 2);
     // The next one replaces all of it.
     REQUIRE(p.follow(load_bundle(file_of(bundle(2)), kMax).value()).ok());
     CHECK(p.signers.size() == 1);

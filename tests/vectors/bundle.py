@@ -157,9 +157,10 @@ def update(current, data):
 def follow(policy, bundle):
     """Takes keys, thresholds and what was withdrawn from a bundle."""
     policy.bundle = bundle
-    policy.trusted, policy.threshold = bundle.keys[PUBLISHER], max(1, bundle.thresholds[PUBLISHER])
-    policy.distributors, policy.distributor_threshold = bundle.keys[DISTRIBUTOR], max(1, bundle.thresholds[DISTRIBUTOR])
-    policy.licensors, policy.licensor_threshold = bundle.keys[LICENSOR], max(1, bundle.thresholds[LICENSOR])
+    policy.trusted, policy.threshold = bundle.keys[PUBLISHER], max(policy.threshold, bundle.thresholds[PUBLISHER])
+    policy.distributors = bundle.keys[DISTRIBUTOR]
+    policy.distributor_threshold = max(policy.distributor_threshold, bundle.thresholds[DISTRIBUTOR])
+    policy.licensors, policy.licensor_threshold = bundle.keys[LICENSOR], max(policy.licensor_threshold, bundle.thresholds[LICENSOR])
     policy.revoked_contents, policy.revoked_licences = bundle.revoked_files, bundle.revoked_licences
 
 

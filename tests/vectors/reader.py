@@ -916,6 +916,17 @@ def verify(data, policy):
     state = check_policy(policy)
     h = parse_header(data, policy)
     signed = check_signatures(data, h, policy)
+    try:
+        return open_signed(data, h, policy, keys, state, signed)
+    except Refused as refused:
+        if refused.class_ in ("expired", "licence") and state and signed:
+            state.see_time(policy.clock())
+            policy.store.save(state)
+        raise
+
+
+def open_signed(data, h, policy, keys, state, signed):
+    """Steps 6 to 16."""
     check_facts(h, policy, state)
     check_slots(parse_slots(data[h["body_len"]:]), h, policy, signed)
     need(sha256(data[PAGE:h["table_off"]]) == h["manifest_hash"], "manifest_auth", "manifest_hash")
@@ -946,14 +957,14 @@ def unwrap_licensed(blocks, h, keys, policy, state):
     refusal, accepted = Refused("licence", "none was given"), []
     for data in keys.licences:
         try:
-            accepted.append(licence.accept(data, h, policy, time_of(policy, state)))
+            one = licence.accept(data, h, policy, time_of(policy, state))
+            if one.claims["not_before"] or one.claims["not_after"]:
+                check_clock(policy, state, one.claims["grace"])
+            accepted.append(one)
         except Refused as refused:
             refusal = refused
     if not accepted:
         raise refusal
-    claims = [each.claims for each in accepted]
-    if any(c["not_before"] or c["not_after"] for c in claims):
-        check_clock(policy, state, max(c["grace"] for c in claims))
     return licence.unwrap(accepted, blocks, h, keys, policy)
 
 

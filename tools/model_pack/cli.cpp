@@ -305,7 +305,6 @@ Status follow_bundle(const AccessOptions& o, trust::Policy& policy) {
             COFFER_TRY(policy.follow(std::move(bundle)));
         }
     }
-    policy.threshold = std::max(policy.threshold, o.threshold);
     return {};
 }
 
