@@ -361,6 +361,13 @@ size_t page_size() {
     return size;
 }
 
+// Each page is locked when it is first touched, so that what is never loaded takes no memory; kernels before 4.4 know
+// only all at once.
+bool lock_pages(void* data, size_t size) noexcept {
+    if (::mlock2(data, size, MLOCK_ONFAULT) == 0) return true;
+    return errno == ENOSYS && ::mlock(data, size) == 0;
+}
+
 // Wipes whole pages, leaving those alone that were never touched: writing zeros to them would allocate them.
 void wipe_pages(std::byte* data, size_t size) noexcept {
     const size_t page = page_size();
@@ -416,7 +423,7 @@ Result<Pages> Pages::allocate(size_t size, unsigned flags) {
 #ifdef MADV_WIPEONFORK
     if (flags & kWipeOnFork) ::madvise(data, usable, MADV_WIPEONFORK);
 #endif
-    if (flags & kLock) pages.locked_ = ::mlock(data, usable) == 0;
+    if (flags & kLock) pages.locked_ = lock_pages(data, usable);
     return pages;
 }
 
@@ -437,7 +444,7 @@ Pages& Pages::operator=(Pages&& other) noexcept {
 
 Pages::~Pages() {
     if (base_ == nullptr) return;
-    clear();
+    overwrite();
     ::munmap(base_, mapped_);
 }
 
@@ -450,9 +457,15 @@ void Pages::allow_writing() {
     if (read_only_) read_only_ = ::mprotect(data_, span_, PROT_READ | PROT_WRITE) != 0;
 }
 
-void Pages::clear() {
+void Pages::overwrite() {
     allow_writing();
     if (data_ != nullptr && !read_only_) wipe_pages(data_, span_);
+}
+
+void Pages::clear() {
+    overwrite();
+    // What was swapped out, or cannot be written to, is dropped; locked pages were all there to be overwritten.
+    if (data_ != nullptr) ::madvise(data_, span_, MADV_DONTNEED);
 }
 
 void Pages::discard(size_t offset, size_t size) {

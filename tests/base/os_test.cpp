@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -280,6 +281,34 @@ TEST_CASE("whether a lock was granted is reported") {
     REQUIRE_FALSE(Pages::allocate(4096, Pages::kPlain).value().locked());
 }
 #endif
+
+TEST_CASE("locked pages are there once they are touched") {
+    constexpr size_t kPages = 16;
+    const Pages pages = Pages::allocate(kPages * 4096, Pages::kLock).value();
+    if (!pages.locked()) {
+        WARN("skipped: no memory may be locked");
+        return;
+    }
+    const auto resident = [&] {
+        unsigned char pages_there[kPages];
+        REQUIRE(::mincore(pages.data(), kPages * 4096, pages_there) == 0);
+        return std::ranges::count_if(pages_there, [](unsigned char there) { return there & 1; });
+    };
+    CHECK(resident() == 0);
+    pages.data()[4096] = std::byte{1};
+    CHECK(resident() == 1);
+}
+
+TEST_CASE("cleared pages are zeros and can be written to, read-only and locked ones too") {
+    for (unsigned flags : {Pages::kPlain, Pages::kLock}) {
+        Pages pages = Pages::allocate(3 * 4096, flags).value();
+        std::memset(pages.data(), 0x5a, pages.size());
+        pages.protect_read_only();
+        pages.clear();
+        CHECK(std::all_of(pages.data(), pages.data() + pages.size(), [](std::byte b) { return b == std::byte{0}; }));
+        pages.data()[0] = std::byte{1};
+    }
+}
 
 TEST_CASE("guard pages and read-only pages stop stray accesses") {
     const auto killed = [](auto body) {

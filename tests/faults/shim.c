@@ -168,8 +168,8 @@ void* mmap(void* address, size_t size, int protection, int flags, int fd, off_t 
     if (fails(MMAP)) return MAP_FAILED;
     return (void*)syscall(SYS_mmap, address, size, protection, flags, fd, offset);
 }
-int mlock(const void* address, size_t size) {
-    return fails(MLOCK) ? -1 : (int)syscall(SYS_mlock, address, size);
+int mlock2(const void* address, size_t size, unsigned flags) {
+    return fails(MLOCK) ? -1 : (int)syscall(SYS_mlock2, address, size, flags);
 }
 int mprotect(void* address, size_t size, int protection) {
     return fails(MPROTECT) ? -1 : (int)syscall(SYS_mprotect, address, size, protection);

@@ -77,7 +77,7 @@ class AtomicFile {
 void remove_temporaries() noexcept;
 
 // Anonymous private pages: zeroed, 64-byte (page) aligned, excluded from core dumps, wiped before they are
-// returned. `lock` asks for mlock; whether it was granted is reported by locked().
+// returned. kLock asks for pages that are never swapped; whether that was granted is reported by locked().
 class Pages {
    public:
     // kGuard: an inaccessible page on each side. kHuge: asks for huge pages, also for a last one that is at least
@@ -94,11 +94,13 @@ class Pages {
     bool locked() const { return locked_; }
     void protect_read_only();
     void allow_writing();
-    void clear();  // writable again, and wiped
+    void clear();  // writable again, and zeros
     // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped.
     void discard(size_t offset, size_t size);
 
    private:
+    void overwrite();
+
     std::byte* data_ = nullptr;
     size_t size_ = 0;
     size_t span_ = 0;  // whole pages that may be used
