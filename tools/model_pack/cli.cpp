@@ -394,12 +394,17 @@ Result<crypto::SecretBytes> ask_pin(std::string_view token) {
     return ask_password(fmt::format("PIN of the token '{}': ", token));
 }
 
-void add_kms(CLI::App& app, std::vector<std::string>& routes) {
-    app.add_option("--kms", routes, "Ask this program for keys of services below PREFIX; may be repeated")
+void add_kms(CLI::App& app, KmsOptions& o) {
+    app.add_option("--kms", o.routes, "Ask this program for keys of services below PREFIX; may be repeated")
         ->type_name("PREFIX=PROGRAM [ARGS]");
+    app.add_option("--kms-timeout", o.timeout_s, "Seconds after which such a program is killed")
+        ->check(CLI::Range(1u, 86'400u))
+        ->capture_default_str();
 }
 
-Result<KmsRoute> parse_kms(const std::string& text) {
+namespace {
+
+Result<KmsRoute> parse_route(const std::string& text, uint32_t timeout_s) {
     const size_t equals = text.find('=');
     if (equals == std::string::npos)
         return error(Code::kInvalidArgument, "--kms '", text, "': PREFIX=PROGRAM expected");
@@ -417,7 +422,19 @@ Result<KmsRoute> parse_kms(const std::string& text) {
     const auto program = std::filesystem::absolute(route.helper.argv[0], failed);
     if (failed) return error(Code::kIo, Detail::kIo, "--kms '", text, "': ", failed.message());
     route.helper.argv[0] = program.string();
+    route.helper.timeout_ms = timeout_s * 1000;
     return route;
+}
+
+}  // namespace
+
+Result<std::vector<KmsRoute>> parse_kms(const KmsOptions& o) {
+    std::vector<KmsRoute> routes;
+    for (const std::string& text : o.routes) {
+        COFFER_TRY_ASSIGN(KmsRoute route, parse_route(text, o.timeout_s));
+        routes.push_back(std::move(route));
+    }
+    return routes;
 }
 
 Status add_key(trust::Keyring& keyring, const std::string& spec) {
@@ -487,10 +504,8 @@ Result<Access> Access::create(const AccessOptions& o) {
     for (const std::string& spec : o.keys) COFFER_TRY(add_key(access.keyring, spec));
     for (const std::string& path : o.licences) COFFER_TRY(trust::load_licence(access.keyring, path));
     for (const std::string& path : o.grants) COFFER_TRY(container::load_grant(access.keyring, path));
-    for (const std::string& text : o.kms) {
-        COFFER_TRY_ASSIGN(const KmsRoute route, parse_kms(text));
-        COFFER_TRY(access.keyring.add_kms(route.prefix, route.helper));
-    }
+    COFFER_TRY_ASSIGN(const std::vector<KmsRoute> routes, parse_kms(o.kms));
+    for (const KmsRoute& route : routes) COFFER_TRY(access.keyring.add_kms(route.prefix, route.helper));
     return access;
 }
 

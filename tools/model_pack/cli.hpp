@@ -116,9 +116,17 @@ void print_fields(const std::string& name, bool verified, const Json& document);
 
 // ---- keys, trust, loading ----------------------------------------------------------------------------------
 
+// --kms PREFIX=PROGRAM [ARGS] ...
+struct KmsOptions {
+    std::vector<std::string> routes;
+    uint32_t timeout_s = 30;
+    bool operator==(const KmsOptions&) const = default;
+};
+
 // --key K ... --trust PUB ... and what goes with them.
 struct AccessOptions {
-    std::vector<std::string> keys, grants, licences, kms;
+    std::vector<std::string> keys, grants, licences;
+    KmsOptions kms;
     std::vector<std::string> trust, distributors, licensors;
     std::string bundle, trust_store;  // in place of trusted keys
     std::string product;
@@ -132,7 +140,7 @@ struct AccessOptions {
 
     bool operator==(const AccessOptions&) const = default;
     bool trusts_somebody() const { return !trust.empty() || !bundle.empty() || !trust_store.empty(); }
-    bool has_keys() const { return !keys.empty() || !kms.empty(); }
+    bool has_keys() const { return !keys.empty() || !kms.routes.empty(); }
 };
 void add_access(CLI::App& app, AccessOptions& options);
 // Two of them, for verbs that need no more.
@@ -168,18 +176,18 @@ Result<trust::SigningKey> load_signing_key(const std::string& path);
 // No key twice.
 Result<std::vector<trust::SigningKey>> load_signing_keys(const std::vector<std::string>& paths, const char* option);
 
-// --kms PREFIX=PROGRAM [ARGS]: the helper for the key services whose URI lies below the prefix.
+// The helper for the key services whose URI lies below the prefix.
 struct KmsRoute {
     std::string prefix;
     trust::KmsHelper helper;
 };
-void add_kms(CLI::App& app, std::vector<std::string>& routes);
-Result<KmsRoute> parse_kms(const std::string& text);
+void add_kms(CLI::App& app, KmsOptions& options);
+Result<std::vector<KmsRoute>> parse_kms(const KmsOptions& options);
 
 // For --encrypt-to and its like: an age recipient, a file of them or of PEM keys, password, raw:FILE, pkcs11:..., or
 // kms:URI by way of one of the --kms routes. Nobody twice.
 Result<std::vector<container::Recipient>> load_recipients(const std::vector<std::string>& specs,
-                                                          const std::vector<std::string>& kms = {});
+                                                          const KmsOptions& kms = {});
 void add_suite(CLI::App& app, std::string& name, const char* help);
 crypto::Suite suite_of(const std::string& name);
 

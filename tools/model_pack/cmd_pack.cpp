@@ -11,7 +11,8 @@ struct PackOptions {
     uint64_t version = 0;
     bool synthetic = false, unprotected = false, dry_run = false, json = false, pad = false, sign_later = false,
          licence = false;
-    std::vector<std::string> attach, meta, states, recipients, kms, signers, distributors;
+    std::vector<std::string> attach, meta, states, recipients, signers, distributors;
+    KmsOptions kms;
 };
 
 Result<std::pair<std::string, std::string>> key_value(const std::string& text, const char* option) {

@@ -24,7 +24,7 @@ constexpr const char* kNotForgotten =
 
 // The slots that `spec` names: "password", the beginning of an id, or a recipient as for --encrypt-to.
 Result<std::vector<container::Id>> find_slots(const container::Unverified& file, const std::string& spec,
-                                              const std::vector<std::string>& kms) {
+                                              const KmsOptions& kms) {
     constexpr size_t kShortestId = 8;
     std::vector<container::Id> ids;
     const auto take = [&](auto&& wanted) -> Status {

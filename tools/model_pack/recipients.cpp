@@ -17,13 +17,13 @@ Result<container::Recipient> new_password() {
 }
 
 // The helper whose prefix covers `uri`, the longest of several.
-Result<container::Recipient> key_service(const std::string& uri, const std::vector<std::string>& routes) {
+Result<container::Recipient> key_service(const std::string& uri, const KmsOptions& kms) {
     COFFER_TRY(trust::check_kms_uri(uri));
-    std::optional<KmsRoute> best;
-    for (const std::string& text : routes) {
-        COFFER_TRY_ASSIGN(KmsRoute route, parse_kms(text));
+    COFFER_TRY_ASSIGN(const std::vector<KmsRoute> routes, parse_kms(kms));
+    const KmsRoute* best = nullptr;
+    for (const KmsRoute& route : routes) {
         if (!trust::kms_uri_below(uri, route.prefix)) continue;
-        if (!best || route.prefix.size() > best->prefix.size()) best = std::move(route);
+        if (!best || route.prefix.size() > best->prefix.size()) best = &route;
     }
     if (!best) return error(Code::kInvalidArgument, "no --kms PREFIX=PROGRAM covers '", uri, "'");
     COFFER_TRY(best->helper.check());
@@ -59,7 +59,7 @@ struct List {
         return add("raw key " + hex(raw.id), std::move(recipient));
     }
 
-    Status add(const std::string& spec, const std::vector<std::string>& kms) {
+    Status add(const std::string& spec, const KmsOptions& kms) {
         if (spec == "password") return add(spec, new_password());
         if (spec.starts_with("raw:")) return add_raw(spec.substr(4));
         if (spec.starts_with("kms:")) return add(spec, key_service(spec.substr(4), kms));
@@ -80,7 +80,7 @@ struct List {
 }  // namespace
 
 Result<std::vector<container::Recipient>> load_recipients(const std::vector<std::string>& specs,
-                                                          const std::vector<std::string>& kms) {
+                                                          const KmsOptions& kms) {
     List list;
     for (const std::string& spec : specs) COFFER_TRY(list.add(spec, kms));
     return std::move(list.recipients);
