@@ -40,7 +40,7 @@ Result<std::shared_ptr<const Model>> Model::create(graph::Model graph, const Mod
     if (model->options_.max_memory == 0) model->options_.max_memory = os::memory_limit() / 2;
     for (const graph::Constant& c : model->graph_.constants) model->weight_bytes_ += c.tensor.nbytes();
     const BudgetScope scope(std::make_shared<MemoryBudget>(model->options_.max_memory));
-    model->weights_.bind(std::move(home), model->weight_bytes_);
+    model->weights_.bind(std::move(home), model->weight_bytes_, model->options_.max_memory);
     COFFER_TRY(model->find_states());
     COFFER_TRY(model->keep_values());
     return std::shared_ptr<const Model>(std::move(model));

@@ -125,6 +125,7 @@ class Planner {
         last_.assign(g_.values.size(), kNone);
         root_value_.resize(g_.values.size());
         last_use_.assign(g_.values.size(), 0);
+        plan_->weights.bind({}, 0, r_.max_arena_bytes);
     }
 
     Result<std::unique_ptr<Plan>> run() {

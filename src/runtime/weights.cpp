@@ -29,8 +29,9 @@ Status pack_bytes(const TensorView& like, size_t bytes, WeightStore::Pack pack, 
 
 }  // namespace
 
-void WeightStore::bind(Home home, size_t constant_bytes) {
+void WeightStore::bind(Home home, size_t constant_bytes, uint64_t max_memory) {
     home_ = std::move(home);
+    max_memory_ = max_memory;
     constant_bytes_ = constant_bytes;
     lazy_ = home_.payload && !home_.payload->complete();
 }
@@ -173,6 +174,10 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
                                              const void* arg) {
     const Key key{src.data, std::string(name)};
     if (const auto it = forms_.find(key); it != forms_.end()) return &it->second;
+    if (bytes > max_memory_ || total_ > max_memory_ - bytes) {
+        return error(Code::kLimit, Detail::kLimit, "packed weights of ", total_, " and ", bytes,
+                     " more bytes are over the memory limit of ", max_memory_, " bytes");
+    }
     COFFER_TRY(open(src));
     COFFER_TRY_ASSIGN(std::byte * data, allocate(bytes));
     COFFER_TRY(pack(src, data, arg));

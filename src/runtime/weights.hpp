@@ -29,7 +29,8 @@ class WeightStore {
         container::DecodedTensors decoded;
         unsigned page_flags = os::Pages::kHuge;  // kLock: packed forms must be locked in memory too
     };
-    void bind(Home home, size_t constant_bytes);
+    // `max_memory` bounds all packed forms together.
+    void bind(Home home, size_t constant_bytes, uint64_t max_memory);
 
     // Plans of a model are made one at a time: between begin() and the end of the Planning no bytes that open() gave
     // are taken away by another thread.
@@ -115,7 +116,8 @@ class WeightStore {
     size_t pending_bytes_ = 0;
     std::map<uintptr_t, uintptr_t> gone_;  // ranges of addresses, begin -> end, merged
     std::vector<Block> blocks_;
-    size_t total_ = 0;
+    size_t total_ = 0;  // bytes of packed forms
+    uint64_t max_memory_ = ~uint64_t{0};
 };
 
 }  // namespace coffer::runtime

@@ -48,12 +48,13 @@ struct Caps {
     uint32_t bundle_bytes = 256u << 10;
     unsigned scrypt_log_n = 17;
     unsigned provider_calls = 8;
-    // One budget for weights, arenas, plans and staging; 0 = half of min(RAM, cgroup limit), see memory_bytes().
+    // For what a file brings along, and for packed weights, arenas and tensors of a runner besides; 0 = half of
+    // min(RAM, cgroup limit), see memory_bytes().
     uint64_t max_memory = 0;
 };
 
-struct Bundle;
 enum class KeyRole : uint8_t;
+struct Bundle;
 struct StateStore;
 
 struct Policy {
@@ -111,9 +112,9 @@ struct Policy {
     bool allows(crypto::Suite suite) const;
     bool allows_slot(uint16_t kind) const;
     bool is_revoked(const crypto::Hash& content_id) const;
-    uint64_t min_version_of(const ModelId& id) const;
     // How many keys of a role (publisher, distributor, licensor) must have signed.
     unsigned needed(KeyRole role) const;
+    uint64_t min_version_of(const ModelId& id) const;
     Result<int64_t> current_time() const;
     uint64_t memory_bytes() const;
 

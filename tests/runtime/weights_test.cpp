@@ -455,6 +455,23 @@ TEST_CASE("a constant that one node packs and another reads is there for both") 
     }
 }
 
+TEST_CASE("packed weights stay within the memory limit") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {1, 512}));
+    // The kernels pad 33 columns to 40 or more.
+    b.output(b.node("MatMul", {x, b.constant("w", noise({512, 33}, 1))}), "y", type(DType::kFloat, {1, 33}));
+    for (const bool fits : {false, true}) {
+        runtime::ModelOptions options;
+        options.max_memory = fits ? 1'000'000 : 75'000;
+        const auto runner = runner_of(runtime::Model::create(b.model, options).value());
+        const Status status = run(*runner, {noise({1, 512}, 2)});
+        CHECK(status.ok() == fits);
+        if (fits) continue;
+        CHECK(status.error().code() == Code::kLimit);
+        CHECK(status.error().message().find("packed weights") != std::string::npos);
+    }
+}
+
 #ifndef COFFER_TEST_SANITIZED  // the sanitizers replace mlock by nothing, which always succeeds
 TEST_CASE("weights that cannot be locked in memory are an error of the open") {
     const Builder b = two_branches();
