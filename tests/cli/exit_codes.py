@@ -63,7 +63,7 @@ CAUSES = {
         "key new -o none/x", "grant m.coffer --to other.pub -o none/x " + ACCESS, "trust new --root root.pub -o none/x"],
     "what cannot be read or written": [
         *each(OPENING, "samples"), *each(READING[:4], "samples"), "verify m.coffer --key samples " + VENDOR,
-        "pack model.onnx -o /proc/x.coffer --unprotected", "key new -o me.key",
+        "pack model.onnx -o model.onnx/x.coffer --unprotected", "key new -o me.key",
         "run m.coffer --input bytes=@x.npy --output-dir model.onnx " + ACCESS],
     "a trust store that is there already": ["trust init --bundle 1.trust --trust-store seen"],
     "a file that is no model, grant, bundle or tensor": [

@@ -174,7 +174,8 @@ TEST_CASE("what is cut, and a header alone, say what is wrong") {
         return open(Source::memory(file), keys().policy(), keys().raw_ring()).error().message();
     };
     const FileBytes cut(s.file.begin(), s.file.begin() + 9000);
-    CHECK(why(cut) == message({"the header describes ", s.header.body_len, " bytes, the file has 9000"}));
+    CHECK(why(cut) ==
+          message({"cut: 9000 bytes, where ", s.header.body_len, " and the recipients after them belong"}));
     FileBytes beyond = s.file;
     beyond[s.raw + 6] = std::byte{1};  // 64 KiB more
     CHECK(why(beyond) == "recipient 0 of 65664 bytes");
