@@ -89,7 +89,7 @@ def main():
     generated = json.loads((cases / "generated.json").read_text())
 
     result = run(cases, "--optimize" in flags)
-    totals = f"{result['passed']} passed, {result['failed']} failed, {result['unsupported']} unsupported"
+    totals = f"{result['passed_count']} passed, {result['failed_count']} failed, {result['unsupported_count']} unsupported"
     if "--write-expectations" in flags:
         # A start for a person who then writes the reasons.
         known = read_expectations() if EXPECTATIONS.exists() else {}

@@ -916,17 +916,6 @@ def verify(data, policy):
     state = check_policy(policy)
     h = parse_header(data, policy)
     signed = check_signatures(data, h, policy)
-    try:
-        return open_signed(data, h, policy, keys, state, signed)
-    except Refused as refused:
-        if refused.class_ in ("expired", "licence") and state and signed:
-            state.see_time(policy.clock())
-            policy.store.save(state)
-        raise
-
-
-def open_signed(data, h, policy, keys, state, signed):
-    """Steps 6 to 16."""
     check_facts(h, policy, state)
     check_slots(parse_slots(data[h["body_len"]:]), h, policy, signed)
     need(sha256(data[PAGE:h["table_off"]]) == h["manifest_hash"], "manifest_auth", "manifest_hash")
@@ -973,6 +962,17 @@ def open_file(data, policy, keys):
     state = check_policy(policy)
     h = parse_header(data, policy)
     signed = check_signatures(data, h, policy)
+    try:
+        return open_signed(data, h, policy, keys, state, signed)
+    except Refused as refused:
+        if refused.class_ in ("expired", "licence") and state and signed:
+            state.see_time(policy.clock())
+            policy.store.save(state)
+        raise
+
+
+def open_signed(data, h, policy, keys, state, signed):
+    """Steps 6 to 16."""
     check_facts(h, policy, state)
     slots = parse_slots(data[h["body_len"]:])
     check_slots(slots, h, policy, signed)

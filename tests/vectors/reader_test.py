@@ -71,7 +71,7 @@ def files_of_model_pack(tool):
             for keys in (Keys(identities=[identity_from_text(identity)]), Keys(keks=[kek.read_bytes()])):
                 model = open_file(data, policy, keys)
                 check(model.digests() == (shown["manifest_sha256"], shown["payload_sha256"]), f"digests of {suite} {more}")
-                check(len(model.manifest["graphs"][0]["nodes"]) == shown["nodes"], "number of nodes")
+                check(len(model.manifest["graphs"][0]["nodes"]) == shown["node_count"], "number of nodes")
                 count += 1
             for at in (520, 4096, len(data) - 40):
                 damaged = data[:at] + bytes([data[at] ^ 1]) + data[at + 1:]
