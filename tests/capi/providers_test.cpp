@@ -245,7 +245,13 @@ TEST_CASE("a P-256 key, as a file and as text") {
     REQUIRE(from_text.add(coffer_keyring_add_identity, text.data(), text.size()));
     REQUIRE(file.open(from_file));
     REQUIRE(file.open(from_text));
-    CHECK_FALSE(other.add(coffer_keyring_add_file, file.file("open.pem", text, 0644).c_str()));
+    const auto add = [&](const std::string& path) { return other.add(coffer_keyring_add_file, path.c_str()).status; };
+    CHECK(add(file.file("open.pem", text, 0644)) == COFFER_AUTH);
+    CHECK(add(file.file("empty.pem", "", 0600)) == COFFER_AUTH);
+    CHECK(add("/nowhere/k.pem") == COFFER_NOT_FOUND);
+    const std::string link = file.path() + ".link";
+    std::filesystem::create_symlink(file.file("good.pem", text, 0600), link);
+    CHECK(add(link) == COFFER_IO);
     CHECK_FALSE(file.open(other));
 }
 
