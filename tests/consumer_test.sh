@@ -7,6 +7,7 @@ source=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
+export CMAKE_GENERATOR="${CMAKE_GENERATOR:-Ninja}" # what the tree itself is built with
 cmake --install "$build" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/moved"
 

@@ -24,9 +24,9 @@ constexpr double kGoodCosine = 0.99;                       // of the worst outpu
 constexpr double kGoodSnr = 40;                            // dB: quiet enough for static ranges everywhere
 constexpr double kNoiseFloor = 45;                         // dB: a layer this quiet alone is not worth leaving out
 constexpr size_t kMostFloats = 24;
-constexpr double kQuiet = 50;       // dB: all layers together, where nothing more is done
-constexpr double kMatters = 0.25;   // share of the noise that is worth doing something about
-constexpr double kOutliers = 0.25;  // what a finer input must leave of a layer's noise: its outliers were to blame
+constexpr double kQuiet = 50;      // dB: all layers together, where nothing more is done
+constexpr double kMatters = 0.25;  // share of the noise that is worth doing something about
+constexpr double kOutliers = 0.4;  // what a finer input must leave of a layer's noise: its outliers were to blame
 constexpr double kCheapWork = 0.02, kCheapWeights = 0.2;  // shares of the model that may become 16-bit
 constexpr float kHeadroom = 4;                            // 16 bits can spare two for what no sample showed
 constexpr double kWorthIt = 1.5;                          // dB gained for twice the work of some layers
