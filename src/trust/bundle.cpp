@@ -220,7 +220,7 @@ Result<std::shared_ptr<const Bundle>> load_bundle(Bytes file, size_t max_bytes) 
 
 Result<std::shared_ptr<const Bundle>> update_bundle(std::shared_ptr<const Bundle> current, Bytes chain,
                                                     size_t max_bytes) {
-    const Bundle& first = *current;
+    const uint64_t first = current->number;
     uint64_t last = 0;
     do {
         COFFER_TRY_ASSIGN(const Envelope envelope, take_bundle(chain, max_bytes));
@@ -244,8 +244,8 @@ Result<std::shared_ptr<const Bundle>> update_bundle(std::shared_ptr<const Bundle
         COFFER_TRY(check_roots(envelope, next, next.issued));
         current = std::make_shared<const Bundle>(std::move(next));
     } while (!chain.empty());
-    if (last < first.number) {
-        return error(Code::kPolicy, Detail::kRollback, "trust bundle ", last, " is older than ", first.number,
+    if (last < first) {
+        return error(Code::kPolicy, Detail::kRollback, "trust bundle ", last, " is older than ", first,
                      ", which is in force");
     }
     return current;

@@ -19,11 +19,26 @@ void* counted(size_t size, size_t alignment) {
     if (!p) throw std::bad_alloc();
     return p;
 }
+void* counted_or_null(size_t size, size_t alignment) noexcept {
+    try {
+        return counted(size, alignment);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
 }  // namespace
 void* operator new(size_t size) { return counted(size, 1); }
 void* operator new[](size_t size) { return counted(size, 1); }
 void* operator new(size_t size, std::align_val_t a) { return counted(size, static_cast<size_t>(a)); }
 void* operator new[](size_t size, std::align_val_t a) { return counted(size, static_cast<size_t>(a)); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size, 1); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size, 1); }
+void* operator new(size_t size, std::align_val_t a, const std::nothrow_t&) noexcept {
+    return counted_or_null(size, static_cast<size_t>(a));
+}
+void* operator new[](size_t size, std::align_val_t a, const std::nothrow_t&) noexcept {
+    return counted_or_null(size, static_cast<size_t>(a));
+}
 void operator delete(void* p) noexcept { std::free(p); }
 void operator delete[](void* p) noexcept { std::free(p); }
 void operator delete(void* p, size_t) noexcept { std::free(p); }

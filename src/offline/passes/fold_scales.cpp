@@ -93,6 +93,7 @@ std::optional<Affine> affine_of(const Editor& e, const graph::Node& node, ValueI
     if (node.op == "BatchNormalization" && !matrix) {
         return node.inputs[0] == from ? affine_of_batchnorm(e, node, channels) : std::nullopt;
     }
+    if (node.inputs.size() != 2) return std::nullopt;
     const bool first = node.inputs[0] == from;
     const Tensor* c = e.constant(node.inputs[first ? 1 : 0]);
     if (!c) return std::nullopt;
