@@ -1,5 +1,6 @@
 #include "runtime/layout.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 namespace coffer::runtime {
@@ -96,7 +97,9 @@ bool channels_choice(const std::vector<ops::Type>& in, const std::vector<ops::Ty
 }  // namespace
 
 bool same_in_both_layouts(const Shape& shape) {
-    return shape.rank() < 3 || shape[1] == 1 || shape.elements(2, shape.rank()) == 1;
+    // Not by their product: in a tensor without elements it may be beyond 64 bits.
+    return shape.rank() < 3 || shape[1] == 1 ||
+           std::ranges::all_of(shape.dims().subspan(2), [](int64_t dim) { return dim == 1; });
 }
 
 graph::Node layout_node(int rank, Layout to) {
@@ -110,7 +113,7 @@ graph::Node layout_node(int rank, Layout to) {
 
 Result<Tensor> to_channels_last(const Tensor& tensor) {
     const Shape& s = tensor.shape();
-    if (same_in_both_layouts(s)) return tensor;
+    if (s.elements() == 0 || same_in_both_layouts(s)) return tensor;
     COFFER_TRY_ASSIGN(Tensor out, Tensor::create(tensor.dtype(), s));
     const auto size = static_cast<int64_t>(dtype_bits(tensor.dtype())) / 8;
     const int64_t channels = s[1], positions = s.elements(2, s.rank());
