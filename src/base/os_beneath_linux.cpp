@@ -8,9 +8,9 @@
 
 #include <cerrno>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
+#include "base/os_common_linux.hpp"
 #include "coffer/base/os.hpp"
 
 namespace coffer::os {
@@ -37,23 +37,9 @@ Result<std::vector<std::string>> split(std::string_view relative) {
     return parts;
 }
 
-int open_retry(int folder, const char* name, int flags) {
-    for (;;) {
-        const int fd = ::openat(folder, name, flags | O_CLOEXEC);
-        if (fd >= 0 || errno != EINTR) return fd;
-    }
+Descriptor open_in(int folder, const char* name, int flags) {
+    return Descriptor(retry([&] { return ::openat(folder, name, flags | O_CLOEXEC); }));
 }
-
-struct Fd {
-    int fd = -1;
-    ~Fd() {
-        if (fd >= 0) ::close(fd);
-    }
-    void reset(int next) {
-        if (fd >= 0) ::close(fd);
-        fd = next;
-    }
-};
 
 }  // namespace
 
@@ -62,21 +48,19 @@ Result<File> File::open_beneath(const std::string& folder, const std::string& re
     const std::string path = folder.empty() ? relative : folder + "/" + relative;
     const auto failed = [&](int code) {
         if (code == ELOOP || code == ENOTDIR) return refused(relative, "goes through a symbolic link or a file");
-        const Code group = code == ENOENT ? Code::kNotFound : Code::kIo;
-        return error(group, Detail::kIo, "cannot open '", path, "': ", std::system_category().message(code));
+        return io_error("cannot open", path, code);
     };
-    Fd at;
-    at.reset(open_retry(AT_FDCWD, folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY));
-    for (size_t i = 0; i < parts.size() && at.fd >= 0; ++i) {
+    Descriptor at = open_in(AT_FDCWD, folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY);
+    for (size_t i = 0; i < parts.size() && at.valid(); ++i) {
         const bool last = i + 1 == parts.size();
         const int kind = last ? O_NONBLOCK : O_DIRECTORY;
-        at.reset(open_retry(at.fd, parts[i].c_str(), O_RDONLY | O_NOFOLLOW | kind));
+        at = open_in(at.get(), parts[i].c_str(), O_RDONLY | O_NOFOLLOW | kind);
     }
-    if (at.fd < 0) return failed(errno);
+    if (!at.valid()) return failed(errno);
     struct stat info;
-    if (::fstat(at.fd, &info) != 0) return failed(errno);
+    if (::fstat(at.get(), &info) != 0) return failed(errno);
     if (!S_ISREG(info.st_mode)) return refused(relative, "is not a regular file");
-    return File(std::exchange(at.fd, -1), static_cast<uint64_t>(info.st_size), path);
+    return File(at.release(), static_cast<uint64_t>(info.st_size), path);
 }
 
 }  // namespace coffer::os

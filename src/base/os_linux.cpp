@@ -31,17 +31,11 @@
 #include <system_error>
 #include <vector>
 
-#include "base/os_descriptor_linux.hpp"
+#include "base/os_common_linux.hpp"
 #include "coffer/base/checked.hpp"
 
 namespace coffer::os {
 namespace {
-
-Error io_error(const char* action, std::string_view path, int code) {
-    if (code == ENOMEM) return error(Code::kOutOfMemory, action, " '", path, "': out of memory");
-    const Code group = code == ENOENT ? Code::kNotFound : Code::kIo;
-    return error(group, Detail::kIo, action, " '", path, "': ", std::system_category().message(code));
-}
 
 // A path with an embedded NUL would silently name another file.
 Status check_path(const std::string& path) {
@@ -49,13 +43,6 @@ Status check_path(const std::string& path) {
     if (path.find('\0') != std::string::npos)
         return error(Code::kInvalidArgument, "file name '", path, "' has a NUL");
     return {};
-}
-
-template <class Call>
-auto retry(Call call) {
-    auto result = call();
-    while (result < 0 && errno == EINTR) result = call();
-    return result;
 }
 
 Descriptor open_at(int dir, const char* path, int flags, mode_t mode = 0) {

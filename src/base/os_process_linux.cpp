@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-#include "base/os_descriptor_linux.hpp"
+#include "base/os_common_linux.hpp"
 #include "coffer/base/os.hpp"
 #include "coffer/base/process.hpp"
 
