@@ -1,6 +1,5 @@
 #include "runtime/layout.hpp"
 
-#include <algorithm>
 #include <cstring>
 
 namespace coffer::runtime {
@@ -97,9 +96,7 @@ bool channels_choice(const std::vector<ops::Type>& in, const std::vector<ops::Ty
 }  // namespace
 
 bool same_in_both_layouts(const Shape& shape) {
-    // Not by their product: in a tensor without elements it may be beyond 64 bits.
-    return shape.rank() < 3 || shape[1] == 1 ||
-           std::ranges::all_of(shape.dims().subspan(2), [](int64_t dim) { return dim == 1; });
+    return shape.rank() < 3 || shape[1] == 1 || shape.elements(2, shape.rank()) == 1;
 }
 
 graph::Node layout_node(int rank, Layout to) {

@@ -1,5 +1,6 @@
 // Conversions of 16-bit, 8-bit and 4-bit floats and of packed integers.
 #include "coffer/base/dtype.hpp"
+#include "coffer/base/shape.hpp"
 
 #include <cmath>
 #include <limits>
@@ -20,6 +21,9 @@ double value_of(uint32_t bits, int exponent_bits, int mantissa_bits, int bias) {
         exponent == 0 ? fraction * std::pow(2.0, 1 - bias) : (1 + fraction) * std::pow(2.0, exponent - bias);
     return bits >> (exponent_bits + mantissa_bits) & 1 ? -magnitude : magnitude;
 }
+
+// A shape from outside that has no elements may have such dims; a signed overflow would not compile here.
+static_assert(Shape{0, int64_t{1} << 62, 64}.elements(1, 3) == 0);
 
 TEST_CASE("every float16 converts exactly and back") {
     for (uint32_t bits = 0; bits < 0x10000; ++bits) {

@@ -44,11 +44,11 @@ class Shape {
 
     // Product of the dims (1 for a scalar). Unchecked: use checked_elements() for shapes from outside.
     constexpr int64_t elements() const { return elements(0, rank_); }
-    // Product of dims [from, to).
+    // Product of dims [from, to). That of a shape without elements may be beyond 64 bits, and then wraps.
     constexpr int64_t elements(int from, int to) const {
-        int64_t n = 1;
-        for (int i = from; i < to; ++i) n *= (*this)[i];
-        return n;
+        uint64_t n = 1;
+        for (int i = from; i < to; ++i) n *= static_cast<uint64_t>((*this)[i]);
+        return static_cast<int64_t>(n);
     }
     [[nodiscard]] constexpr bool checked_elements(int64_t* out) const {
         int64_t n = 1;
