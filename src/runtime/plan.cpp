@@ -337,7 +337,8 @@ class NodePlan final : public ops::PlanContext {
     bool has_kernels() const { return static_cast<bool>(kernels_); }
 
     void* allocate_params(size_t size, size_t alignment) override {
-        return planner_.plan_->params.allocate(size, alignment);
+        if (void* params = planner_.plan_->params.allocate(size, alignment)) return params;
+        throw std::bad_alloc();
     }
     uint32_t workspace(size_t bytes) override {
         Phys phys;

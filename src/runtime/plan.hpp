@@ -5,10 +5,10 @@
 #include <memory>
 #include <vector>
 
+#include "coffer/base/private_arena.hpp"
 #include "coffer/kernels/arch.hpp"
 #include "runtime/analysis.hpp"
 #include "runtime/arena.hpp"
-#include "runtime/param_arena.hpp"
 #include "runtime/weights.hpp"
 
 namespace coffer::runtime {
@@ -42,7 +42,7 @@ struct Plan {
     std::vector<Fixup> fixups;
     size_t arena_bytes = 0;
     Arena arena;
-    ParamArena params;
+    PrivateArena params;  // of the steps, among them numbers of the model
     std::vector<Tensor> tensors;  // constants made by the planner: folded values, re-laid-out constants
     WeightStore weights;          // packed forms of folded values; those of the model's constants are shared
     std::vector<std::unique_ptr<graph::Node>> layout_nodes;

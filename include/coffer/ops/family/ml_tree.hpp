@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-#include "coffer/base/private_memory.hpp"
+#include "coffer/base/private_arena.hpp"
 #include "coffer/ops/family/ml.hpp"
 
 namespace coffer::ops::ml {
@@ -75,26 +75,13 @@ inline TreeAllocator run_memory(RunContext& c) {
     return {&c, [](void* owner, size_t bytes) { return static_cast<RunContext*>(owner)->scratch(bytes); }};
 }
 // For infer and plan, which may allocate.
-class TreePlanMemory {
- public:
-    TreePlanMemory() = default;
-    TreePlanMemory(const TreePlanMemory&) = delete;
-    TreePlanMemory& operator=(const TreePlanMemory&) = delete;
-    ~TreePlanMemory() {
-        for (const auto& [block, bytes] : blocks_) release_private(block, bytes);
-    }
-    TreeAllocator allocator() {
-        return {this, [](void* owner, size_t bytes) -> Result<std::byte*> {
-                    void* block = allocate_private(bytes);
-                    if (!block) return error(Code::kOutOfMemory, "cannot allocate ", bytes, " bytes for a forest");
-                    static_cast<TreePlanMemory*>(owner)->blocks_.emplace_back(block, bytes);
-                    return static_cast<std::byte*>(block);
-                }};
-    }
-
- private:
-    std::vector<std::pair<void*, size_t>> blocks_;
-};
+inline TreeAllocator plan_memory(PrivateArena& arena) {
+    return {&arena, [](void* owner, size_t bytes) -> Result<std::byte*> {
+                void* block = static_cast<PrivateArena*>(owner)->allocate(bytes, 64);
+                if (!block) return error(Code::kOutOfMemory, "cannot allocate ", bytes, " bytes for a forest");
+                return static_cast<std::byte*>(block);
+            }};
+}
 
 // The rule of the file comment. `parents` counts how often each node is somebody's child; here it also gets a
 // mark on every inner node that a root leads to, so that a loop beside the trees is found.

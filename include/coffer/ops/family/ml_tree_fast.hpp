@@ -98,12 +98,12 @@ struct TreeFast {
     }
 
     static Status plan(PlanContext& c) {
-        TreePlanMemory memory;
+        PrivateArena memory;
         Forest forest;
         TreeFastSetup setup;
         Rows rows;
         COFFER_TRY(rows_of(c, c.input(0).shape, &rows));
-        COFFER_TRY(Op::build(c, memory.allocator(), rows.width, &forest));
+        COFFER_TRY(Op::build(c, plan_memory(memory), rows.width, &forest));
         if (!Op::fast_params(c, forest, &setup) || (setup.vote.binary && setup.vote.single > 1)) {
             return c.fail("not a forest the kernel can run");
         }

@@ -44,9 +44,9 @@ struct TreeEnsemble : TreeFast<TreeEnsemble> {
         if (targets < 1) return c.fail("n_targets is ", targets);
         if (how < 0 || how > 3) return c.fail("aggregate_function is ", how);
         if (transform < 0 || transform > 4) return c.fail("post_transform is ", transform);
-        TreePlanMemory memory;
+        PrivateArena memory;
         Forest forest;
-        COFFER_TRY(build(c, memory.allocator(), rows.width, &forest));
+        COFFER_TRY(build(c, plan_memory(memory), rows.width, &forest));
         c.set(0, t, Shape{rows.count, targets});
         return {};
     }
@@ -141,9 +141,9 @@ struct TreeEnsemble : TreeFast<TreeEnsemble> {
         return tree_check(c, memory, *f, parents, width);
     }
     static bool fits_fast(const PlanContext& c) {
-        TreePlanMemory memory;
+        PrivateArena memory;
         Forest f;
-        return build(c, memory.allocator(), c.input(0).shape.back(), &f).ok() &&
+        return build(c, plan_memory(memory), c.input(0).shape.back(), &f).ok() &&
                std::ranges::all_of(f.nodes, fast_tree_fits) &&
                std::ranges::all_of(f.weights, [](const TreeWeight& w) { return is_float(w.weight); });
     }

@@ -1,27 +1,26 @@
-// Parameters of a plan's steps, among them numbers of the model: private memory that goes with the plan.
+// Pieces of private memory that go together: what is worked out from a model and lives as long as a plan, or less.
 #pragma once
 
 #include <algorithm>
-#include <new>
 #include <vector>
 
 #include "coffer/base/checked.hpp"
 #include "coffer/base/private_memory.hpp"
 
-namespace coffer::runtime {
+namespace coffer {
 
-class ParamArena {
+class PrivateArena {
  public:
-    ParamArena() = default;
-    ParamArena(const ParamArena&) = delete;
-    ParamArena& operator=(const ParamArena&) = delete;
-    ~ParamArena() {
+    PrivateArena() = default;
+    PrivateArena(const PrivateArena&) = delete;
+    PrivateArena& operator=(const PrivateArena&) = delete;
+    ~PrivateArena() {
         for (const Block& block : blocks_) release_private(block.data, block.size);
     }
 
-    // Zero; throws std::bad_alloc.
+    // Zero; nullptr when there is no memory. At most 64-byte aligned.
     void* allocate(size_t size, size_t alignment) {
-        if (blocks_.empty() || !fits(blocks_.back(), size, alignment)) add(size);
+        if ((blocks_.empty() || !fits(blocks_.back(), size, alignment)) && !add(size)) return nullptr;
         Block& block = blocks_.back();
         const size_t begin = round_up(block.used, alignment);
         block.used = begin + size;
@@ -39,17 +38,16 @@ class ParamArena {
         const size_t begin = round_up(block.used, alignment);
         return begin <= block.size && size <= block.size - begin;
     }
-    void add(size_t least) {
+    bool add(size_t least) {
         Block& block = blocks_.emplace_back();
-        block.data = static_cast<std::byte*>(allocate_private(std::max(least, kBlock)));
-        if (!block.data) {
-            blocks_.pop_back();
-            throw std::bad_alloc();
-        }
         block.size = std::max(least, kBlock);
+        block.data = static_cast<std::byte*>(allocate_private(block.size));
+        if (block.data) return true;
+        blocks_.pop_back();
+        return false;
     }
 
     std::vector<Block> blocks_;
 };
 
-}  // namespace coffer::runtime
+}  // namespace coffer
