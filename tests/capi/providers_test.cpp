@@ -13,6 +13,7 @@
 #include "coffer/coffer.h"
 #include "container/write.hpp"
 #include "crypto/pem.hpp"
+#include "folder.hpp"
 #include "runtime/graphs.hpp"
 #include "trust/token.hpp"
 
@@ -55,9 +56,6 @@ class Keys {
 class Sealed {
  public:
     explicit Sealed(std::vector<container::Recipient> recipients) {
-        std::string pattern = (std::filesystem::temp_directory_path() / "coffer-api-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        folder_ = pattern;
         test::Builder b = test::small_cnn();
         b.model.name = "test";
         b.model.version = 1;
@@ -67,14 +65,9 @@ class Sealed {
         const auto written = container::write(b.model, options, path());
         REQUIRE(written.ok());
     }
-    Sealed(const Sealed&) = delete;
-    ~Sealed() { std::filesystem::remove_all(folder_); }
-    std::string path() const { return folder_ + "/m.coffer"; }
+    std::string path() const { return folder_ / "m.coffer"; }
     std::string file(const std::string& name, const std::string& text, mode_t mode) const {
-        const std::string name_in_folder = folder_ + "/" + name;
-        std::ofstream(name_in_folder, std::ios::binary) << text;
-        REQUIRE(::chmod(name_in_folder.c_str(), mode) == 0);
-        return name_in_folder;
+        return folder_.write(name, text, mode);
     }
     Answer open(const Keys& keys) const {
         const std::string pem = crypto::ed25519_public_to_pem(signer_.signer().public_key).value();
@@ -92,7 +85,7 @@ class Sealed {
 
  private:
     trust::SigningKey signer_ = trust::SigningKey::generate().value();
-    std::string folder_;
+    test::Folder folder_;
 };
 
 // Remembers what it wrapped last.
@@ -270,26 +263,22 @@ TEST_CASE("a token that cannot be reached says why") {
 class Token {
  public:
     Token() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "coffer-api-token-XXXXXX").string();
-        REQUIRE(::mkdtemp(pattern.data()) != nullptr);
-        folder_ = pattern;
-        std::filesystem::create_directory(folder_ + "/tokens");
-        std::ofstream(folder_ + "/conf") << "directories.tokendir = " << folder_ << "/tokens\nlog.level = ERROR\n";
-        ::setenv("SOFTHSM2_CONF", (folder_ + "/conf").c_str(), 1);
+        const std::string tokens = folder_ / "tokens";
+        std::filesystem::create_directory(tokens);
+        const std::string conf = folder_.write("conf", "directories.tokendir = " + tokens + "\nlog.level = ERROR\n");
+        ::setenv("SOFTHSM2_CONF", conf.c_str(), 1);
         usable_ = run("softhsm2-util --init-token --free --pin 1234 --so-pin 4321 --label card") &&
                   run("pkcs11-tool --module " + std::string(kModule) +
                       " --login --pin 1234 --token-label card --keypairgen --label model"
                       " --key-type EC:prime256v1 --usage-derive --id 01");
     }
-    Token(const Token&) = delete;
-    ~Token() { std::filesystem::remove_all(folder_); }
     bool usable() const { return usable_; }
     std::string uri() const { return "pkcs11:token=card;object=model?module-path=" + std::string(kModule); }
 
  private:
     static constexpr const char* kModule = "/usr/lib/softhsm/libsofthsm2.so";
     static bool run(const std::string& command) { return std::system((command + " > /dev/null 2>&1").c_str()) == 0; }
-    std::string folder_;
+    test::Folder folder_;
     bool usable_ = false;
 };
 

@@ -14,30 +14,14 @@
 #include "container/errors.hpp"
 #include "container/open.hpp"
 #include "container/write.hpp"
+#include "folder.hpp"
 #include "trust/state.hpp"
 
 namespace coffer::container::test {
 
 using FileBytes = std::vector<std::byte>;
 
-// A folder of its own for each object, removed with it.
-class TempDir {
- public:
-    TempDir() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "coffer_test_XXXXXX").string();
-        REQUIRE(mkdtemp(pattern.data()) != nullptr);
-        path_ = pattern;
-    }
-    TempDir(const TempDir&) = delete;
-    ~TempDir() { std::filesystem::remove_all(path_); }
-    std::string file(const std::string& name) const { return path_ + "/" + name; }
-    size_t entries() const {
-        return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
-    }
-
- private:
-    std::string path_;
-};
+using coffer::test::Folder;
 
 inline FileBytes read_all(const std::string& path) {
     return os::read_file(path, uint64_t{1} << 32).value();
@@ -123,10 +107,10 @@ inline WriteOptions signed_options(std::vector<Recipient> recipients) {
 }
 
 inline FileBytes pack(const graph::Model& model, const WriteOptions& options) {
-    const TempDir dir;
-    auto written = write(model, options, dir.file("model.coffer"));
+    const Folder dir;
+    auto written = write(model, options, dir / "model.coffer");
     if (!written.ok()) FAIL(written.error().message());
-    FileBytes bytes = read_all(dir.file("model.coffer"));
+    FileBytes bytes = read_all(dir / "model.coffer");
     REQUIRE(bytes.size() == written->file_size);
     return bytes;
 }

@@ -64,6 +64,12 @@ trust::Policy policy_at(int64_t now = kNow) {
     return p;
 }
 
+trust::Policy policy_at(int64_t now, MemoryStore& store) {
+    trust::Policy p = policy_at(now);
+    p.state = store.state();
+    return p;
+}
+
 std::string why(const FileBytes& file, const trust::Policy& policy, const trust::Keyring& ring,
                 Detail expected = Detail::kLicence) {
     const auto opened = open(Source::memory(file), policy, ring);
@@ -273,15 +279,15 @@ TEST_CASE("what cannot be issued, and what cannot be packed") {
     CHECK(refused([](auto& o) { o.signers = {&licensor(), &licensor()}; }));
     CHECK(refused([](auto& o) { o.claims.models.clear(); }));
     CHECK(refused([](auto& o) { o.claims.product.clear(); }));
-    const TempDir dir;
+    const Folder dir;
     for (auto recipients : {std::vector{keys().x25519()}, std::vector{keys().raw(), keys().password()}}) {
         WriteOptions o = signed_options(recipients);
         o.require_licence = true;
-        CHECK_FALSE(write(small_model(), o, dir.file("m")).ok());
+        CHECK_FALSE(write(small_model(), o, dir / "m").ok());
     }
     WriteOptions o;
     o.unprotected = o.require_licence = true;
-    CHECK_FALSE(write(small_model(), o, dir.file("m")).ok());
+    CHECK_FALSE(write(small_model(), o, dir / "m").ok());
     CHECK(dir.entries() == 0);
 }
 
@@ -442,11 +448,7 @@ TEST_CASE("what was seen: the clock") {
     const trust::Keyring ring = keys().x25519_ring();
     MemoryStore store;
     REQUIRE(trust::create_state(*store.state(), nullptr).ok());
-    const auto at = [&](int64_t now) {
-        trust::Policy p = policy_at(now);
-        p.state = store.state();
-        return p;
-    };
+    const auto at = [&](int64_t now) { return policy_at(now, store); };
     const FileBytes dated = file_of_version(7, kNow, kNow + 10'000), undated = file_of_version(7);
     CHECK(open_class(dated, at(kNow + 9'000), ring) == Detail::kNone);
     CHECK(open_class(dated, at(kNow + 5'500), ring) == Detail::kNone);  // within an hour
@@ -464,11 +466,7 @@ TEST_CASE("what was seen: the clock") {
         o.claims.not_after = kNow + 100'000;
         o.claims.grace = 20'000;
     });
-    const auto licensed_at = [&](int64_t now) {
-        trust::Policy p = policy_at(now);
-        p.state = fresh.state();
-        return open_class(file, p, ring_with({l}));
-    };
+    const auto licensed_at = [&](int64_t now) { return open_class(file, policy_at(now, fresh), ring_with({l})); };
     CHECK(licensed_at(kNow + 50'000) == Detail::kNone);
     CHECK(licensed_at(kNow + 30'000) == Detail::kNone);
     CHECK(licensed_at(kNow + 29'999) == Detail::kExpired);
@@ -478,8 +476,7 @@ TEST_CASE("what was seen: the clock") {
         o.claims.grace = 90'000;
         o.recipients = {x25519_recipient(crypto::X25519Identity::generate()->public_key)};
     });
-    trust::Policy back = policy_at(kNow + 29'999);
-    back.state = fresh.state();
+    const trust::Policy back = policy_at(kNow + 29'999, fresh);
     CHECK(open_class(file, back, ring_with({somebodys, l})) == Detail::kNoRecipient);
 }
 
@@ -487,11 +484,7 @@ TEST_CASE("what was seen: a refusal because something expired counts, a file tha
     const trust::Keyring ring = keys().x25519_ring();
     MemoryStore store;
     REQUIRE(trust::create_state(*store.state(), nullptr).ok());
-    const auto at = [&](int64_t now) {
-        trust::Policy p = policy_at(now);
-        p.state = store.state();
-        return p;
-    };
+    const auto at = [&](int64_t now) { return policy_at(now, store); };
     const auto latest = [&] { return static_cast<int64_t>(trust::State::decode(*store.bytes)->latest_time()); };
     const FileBytes dated = file_of_version(7, kNow, kNow + 10'000);
     trust::Policy unsigned_too = at(kNow + 20'000);
@@ -540,8 +533,7 @@ TEST_CASE("what was seen: a bundle is recorded when it is first used, whatever b
 TEST_CASE("what was seen: a damaged memory, one that fails, an unsigned file") {
     const trust::Keyring ring = keys().x25519_ring();
     MemoryStore store;
-    trust::Policy p = policy_at();
-    p.state = store.state();
+    trust::Policy p = policy_at(kNow, store);
     REQUIRE(trust::create_state(*p.state, nullptr).ok());
     const FileBytes sound = *store.bytes;
     store.bytes->at(50) ^= std::byte{1};

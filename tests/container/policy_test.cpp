@@ -74,8 +74,8 @@ TEST_CASE("any of many recipients opens, and the expensive one is tried last") {
 TEST_CASE("in an unsigned file a password stands alone") {
     WriteOptions options = signed_options({keys().password(), keys().raw()});
     options.signers.clear();
-    const TempDir dir;
-    auto written = write(small_model(), options, dir.file("m"));
+    const Folder dir;
+    auto written = write(small_model(), options, dir / "m");
     REQUIRE(!written.ok());
     CHECK(dir.entries() == 0);
     options.recipients = {keys().password()};

@@ -231,8 +231,8 @@ TEST_CASE("a key service's answer is exactly a file key") {
 TEST_CASE("a key service slot has exactly its fields, and a URI") {
     const auto class_of = [](const std::vector<std::byte>& body) {
         WriteOptions options = signed_options({crafted(4, [&](const trust::SlotView&, Bytes) { return body; })});
-        const TempDir dir;
-        const auto written = write(small_model(), options, dir.file("m"));  // the writer reads its file back
+        const Folder dir;
+        const auto written = write(small_model(), options, dir / "m");  // the writer reads its file back
         return written.ok() ? Detail::kNone : written.error().detail();
     };
     const Bytes blob = as_bytes("blob");

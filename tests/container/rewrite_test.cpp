@@ -28,8 +28,8 @@ struct Fixture {
         return open_class(read_all(path), policy, ring);
     }
 
-    TempDir dir;
-    std::string path = dir.file("model.coffer");
+    Folder dir;
+    std::string path = dir / "model.coffer";
 };
 
 crypto::X25519Identity identity() {
@@ -200,7 +200,7 @@ TEST_CASE("a password stays alone in an unsigned file, also after rewriting") {
 
 TEST_CASE("a link is followed, and what it leads to is replaced") {
     const Fixture f(signed_options({keys().x25519()}));
-    const std::string link = f.dir.file("link");
+    const std::string link = f.dir / "link";
     std::filesystem::create_symlink("model.coffer", link);
     REQUIRE(rewrite(link, keys().policy(), keys().x25519_ring(), adding({keys().raw()})).ok());
     CHECK(std::filesystem::is_symlink(link));

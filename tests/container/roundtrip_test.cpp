@@ -197,8 +197,8 @@ TEST_CASE("a model with everything comes back in both suites, through every kind
 
 TEST_CASE("file, memory and reader sources give the same model, serial and parallel, whole or AEAD only") {
     const graph::Model model = model_with_bytes(5'000'000);
-    const TempDir dir;
-    const std::string path = dir.file("m.coffer");
+    const Folder dir;
+    const std::string path = dir / "m.coffer";
     REQUIRE(write(model, signed_options({keys().x25519()}), path).ok());
     const FileBytes bytes = read_all(path);
     const auto by_reader = [&] {
@@ -265,21 +265,21 @@ TEST_CASE("a model without any data, and every size around a chunk") {
 }
 
 TEST_CASE("equal models have equal plaintext digests and nothing else in common") {
-    const TempDir dir;
+    const Folder dir;
     OpenOptions digests;
     digests.digests = true;
-    auto a = write(everything(), signed_options({keys().raw()}), dir.file("a"));
-    auto b = write(everything(), signed_options({keys().raw()}), dir.file("b"));
+    auto a = write(everything(), signed_options({keys().raw()}), dir / "a");
+    auto b = write(everything(), signed_options({keys().raw()}), dir / "b");
     REQUIRE(a.ok());
     REQUIRE(b.ok());
     CHECK(a->manifest_sha256 == b->manifest_sha256);
     CHECK(a->payload_sha256 == b->payload_sha256);
     CHECK(a->content_id != b->content_id);
-    auto opened = open(Source::file(dir.file("a")), keys().policy(), keys().raw_ring(), digests);
+    auto opened = open(Source::file(dir / "a"), keys().policy(), keys().raw_ring(), digests);
     REQUIRE(opened.ok());
     CHECK(opened->manifest_sha256 == a->manifest_sha256);
     CHECK(opened->payload_sha256 == a->payload_sha256);
-    const FileBytes x = read_all(dir.file("a")), y = read_all(dir.file("b"));
+    const FileBytes x = read_all(dir / "a"), y = read_all(dir / "b");
     const uint64_t off = opened->facts.header.payload_off;
     size_t equal = 0;
     for (size_t i = off; i < off + 1000; ++i) equal += x[i] == y[i];

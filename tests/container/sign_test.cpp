@@ -19,8 +19,8 @@ struct Fixture {
         const Signing signing = signing_with(key);
         return sign(path, {&signing, 1});
     }
-    TempDir dir;
-    std::string path = dir.file("model.coffer");
+    Folder dir;
+    std::string path = dir / "model.coffer";
 };
 
 WriteOptions unsigned_options() {
@@ -172,8 +172,8 @@ TEST_CASE("who signs the recipients does not sign the model") {
     CHECK(f.sign_by(keys().signer).ok());
     // Nor when both are given at once.
     options.signers = {&keys().other_signer};
-    const TempDir dir;
-    CHECK(!write(small_model(), options, dir.file("m")).ok());
+    const Folder dir;
+    CHECK(!write(small_model(), options, dir / "m").ok());
     CHECK(dir.entries() == 0);
 }
 

@@ -16,8 +16,8 @@ void put(const std::string& path, const char* text) {
 }  // namespace
 
 TEST_CASE("the file is private and replaces the old one in one step") {
-    const TempDir dir;
-    const std::string path = dir.file("m.coffer");
+    const Folder dir;
+    const std::string path = dir / "m.coffer";
     put(path, "old");
     auto written = write(small_model(), signed_options({keys().raw()}), path);
     REQUIRE(written.ok());
@@ -30,8 +30,8 @@ TEST_CASE("the file is private and replaces the old one in one step") {
 }
 
 TEST_CASE("a write that fails leaves the old file and nothing else") {
-    const TempDir dir;
-    const std::string path = dir.file("m.coffer");
+    const Folder dir;
+    const std::string path = dir / "m.coffer";
     put(path, "old");
     const WriteOptions good = signed_options({keys().raw()});
 
@@ -51,15 +51,15 @@ TEST_CASE("a write that fails leaves the old file and nothing else") {
         std::signal(SIGXFSZ, old_handler);
     }
     SECTION("the folder does not exist") {
-        auto written = write(small_model(), good, dir.file("none/m.coffer"));
+        auto written = write(small_model(), good, dir / "none/m.coffer");
         REQUIRE(!written.ok());
         CHECK(written.error().code() == Code::kNotFound);
     }
     SECTION("the target is a folder") {
-        REQUIRE(mkdir(dir.file("folder").c_str(), 0700) == 0);
-        CHECK(!write(small_model(), good, dir.file("folder")).ok());
+        REQUIRE(mkdir((dir / "folder").c_str(), 0700) == 0);
+        CHECK(!write(small_model(), good, dir / "folder").ok());
         CHECK(dir.entries() == 2);
-        CHECK(rmdir(dir.file("folder").c_str()) == 0);
+        CHECK(rmdir((dir / "folder").c_str()) == 0);
     }
     SECTION("the model is not one a reader would take") {
         graph::Model bad = small_model();
@@ -105,10 +105,10 @@ TEST_CASE("a write that fails leaves the old file and nothing else") {
 
 TEST_CASE("writing takes little memory besides the model") {
     const graph::Model model = model_with_bytes(size_t{48} << 20);
-    const TempDir dir;
-    REQUIRE(write(small_model(), signed_options({keys().raw()}), dir.file("warm")).ok());
+    const Folder dir;
+    REQUIRE(write(small_model(), signed_options({keys().raw()}), dir / "warm").ok());
     const uint64_t before = os::peak_memory_bytes();
-    REQUIRE(write(model, signed_options({keys().raw()}), dir.file("m.coffer")).ok());
+    REQUIRE(write(model, signed_options({keys().raw()}), dir / "m.coffer").ok());
     CHECK(os::peak_memory_bytes() - before < (8 << 20));
 }
 

@@ -93,8 +93,8 @@ struct Use {
 struct Case {
     FileBytes file = pack(cnn(40'000), signed_options({keys().x25519(), keys().raw()}));
     std::string signer = crypto::ed25519_public_to_pem(keys().signer.signer().public_key).value();
-    TempDir dir;
-    std::string path = dir.file("m.coffer");
+    Folder dir;
+    std::string path = dir / "m.coffer";
     Case() { std::ofstream(path, std::ios::binary) << as_text(file); }
 };
 
@@ -169,11 +169,12 @@ TEST_CASE("a lock that is refused is reported, not an error") {
 
 // ---- writing
 
-struct Folder {
-    TempDir dir;
-    std::string path = dir.file("m.coffer");
+// One file in a folder of its own.
+struct Target {
+    Folder dir;
+    std::string path = dir / "m.coffer";
     FileBytes old;
-    explicit Folder(const FileBytes& content) : old(content) { restore(); }
+    explicit Target(const FileBytes& content) : old(content) { restore(); }
     void restore() const { std::ofstream(path, std::ios::binary) << as_text(old); }
     // The old file or a new one that opens; nothing else in the folder.
     void check() const {
@@ -199,7 +200,7 @@ const std::map<std::string, std::set<Code>> kKinds = {{"alloc", {Code::kOutOfMem
 
 // `change` writes folder.path; once with each call refused.
 template <class Change>
-void check_change(const Folder& folder, Change change, const std::set<std::string>& must_happen) {
+void check_change(const Target& folder, Change change, const std::set<std::string>& must_happen) {
     for (const auto& [kind, allowed] : kKinds) {
         const long faults = for_each_fault(
             kind.c_str(),
@@ -228,7 +229,7 @@ void check_change(const Folder& folder, Change change, const std::set<std::strin
 TEST_CASE("whatever fails while a file is written, it is the old or the new one") {
     const graph::Model model = cnn(40'000);
     const WriteOptions options = signed_options({keys().raw(), keys().x25519()});
-    const Folder folder(pack(cnn(), options));
+    const Target folder(pack(cnn(), options));
     const auto change = [&]() -> Status {
         COFFER_TRY(write(model, options, folder.path));
         return {};
@@ -237,7 +238,7 @@ TEST_CASE("whatever fails while a file is written, it is the old or the new one"
 }
 
 TEST_CASE("whatever fails while recipients are written anew, it is the old or the new file") {
-    const Folder folder(pack(cnn(40'000), signed_options({keys().raw()})));
+    const Target folder(pack(cnn(40'000), signed_options({keys().raw()})));
     const trust::Policy policy = keys().policy();
     const trust::Keyring ring = keys().raw_ring();
     RewriteOptions options;
@@ -250,8 +251,8 @@ TEST_CASE("whatever fails while recipients are written anew, it is the old or th
 }
 
 TEST_CASE("two who write the recipients anew at once both get their way, a hundred times") {
-    const TempDir dir;
-    const std::string path = dir.file("m.coffer");
+    const Folder dir;
+    const std::string path = dir / "m.coffer";
     REQUIRE(write(cnn(), signed_options({keys().raw()}), path).ok());
     constexpr int kRounds = 100, kWriters = 2;
     std::vector<pid_t> children;
@@ -300,13 +301,13 @@ TEST_CASE("no key meets a nonce twice, whatever is packed again") {
         ++sealings[sealing];
     });
     const graph::Model model = cnn(40'000);
-    const TempDir dir;
+    const Folder dir;
     for (int round = 0; round < 50; ++round) {
         WriteOptions options = signed_options({keys().raw(), keys().x25519()});
         options.suite = round % 2 ? crypto::Suite::kAes256Gcm : crypto::Suite::kChaCha20Poly1305;
         // Now and then the write is cut off in the middle and begins anew.
         if (round % 3 == 0) fault_arm("write", 1 + round % 5, FAULT_ERROR);
-        (void)write(model, options, dir.file("m.coffer"));
+        (void)write(model, options, dir / "m.coffer");
         fault_disarm();
     }
     fault_on_seal(nullptr);

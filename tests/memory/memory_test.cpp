@@ -56,8 +56,8 @@ graph::Model model() {
 
 // A sealed file on disk, and everything about it that nobody may find.
 struct Sealed {
-    TempDir dir;
-    std::string path = dir.file("m.coffer"), key = dir.file("kek"), signer = dir.file("vendor.pub");
+    Folder dir;
+    std::string path = dir / "m.coffer", key = dir / "kek", signer = dir / "vendor.pub";
     std::vector<Secret> secrets;
 
     Sealed() {
@@ -130,7 +130,7 @@ pid_t start(const char* mode, const std::string& leak = {}) {
     if (child == 0) {
         const rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
         (void)::setrlimit(RLIMIT_CORE, &unlimited);
-        if (::chdir(s.dir.file("cores").c_str()) != 0) ::_exit(9);
+        if (::chdir((s.dir / "cores").c_str()) != 0) ::_exit(9);
         ::execv(arguments[0], const_cast<char* const*>(arguments.data()));
         ::_exit(9);
     }
@@ -172,7 +172,7 @@ FileBytes memory_when_stopped(const char* mode, const std::string& leak = {}) {
 
 // The core dump of an aborted victim; empty where this system writes none to the folder.
 FileBytes core_of(const std::string& leak = {}) {
-    const std::string folder = sealed().dir.file("cores");
+    const std::string folder = sealed().dir / "cores";
     const pid_t child = start("abort", leak);
     int status = 0;
     REQUIRE(::waitpid(child, &status, 0) == child);
@@ -191,7 +191,7 @@ void print(const std::vector<std::string>& names) {
 }
 
 TEST_CASE("a core dump of a process with a model open holds no key and no weights") {
-    fs::create_directory(sealed().dir.file("cores"));
+    fs::create_directory(sealed().dir / "cores");
     const FileBytes core = core_of();
     if (core.empty()) {
         WARN("skipped: this system writes no core dump to the folder of the process (kernel.core_pattern)");
@@ -209,7 +209,7 @@ TEST_CASE("a core dump of a process with a model open holds no key and no weight
 }
 
 TEST_CASE("after everything is closed no key and no weights are left in memory") {
-    fs::create_directory(sealed().dir.file("cores"));
+    fs::create_directory(sealed().dir / "cores");
     // The file holds neither, so whatever is found was made by the process.
     CHECK(found_in(read_all(sealed().path), sealed().secrets).empty());
     const auto found = found_in(memory_when_stopped("closed"), sealed().secrets);

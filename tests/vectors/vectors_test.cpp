@@ -14,6 +14,7 @@
 #include "container/grant.hpp"
 #include "container/open.hpp"
 #include "crypto/age.hpp"
+#include "folder.hpp"
 #include "trust/bundle.hpp"
 #include "trust/key_file.hpp"
 #include "trust/state.hpp"
@@ -261,16 +262,11 @@ void check_state(const Vector& v) {
 // A private file with these bytes.
 class KeyFile {
  public:
-    explicit KeyFile(Bytes bytes) {
-        REQUIRE(::mkdtemp(folder_) != nullptr);
-        std::ofstream(path(), std::ios::binary) << as_text(bytes);
-        std::filesystem::permissions(path(), std::filesystem::perms::owner_read);
-    }
-    ~KeyFile() { std::filesystem::remove_all(folder_); }
-    std::string path() const { return std::string(folder_) + "/key"; }
+    explicit KeyFile(Bytes bytes) { folder_.write("key", bytes, 0400); }
+    std::string path() const { return folder_ / "key"; }
 
  private:
-    char folder_[32] = "/tmp/coffer-vector-XXXXXX";
+    test::Folder folder_;
 };
 
 // The keys of a file, as lines `key` of a head; no value: it is refused.
