@@ -153,10 +153,11 @@ void conv(benchmark::State& state) {
     const int64_t size = state.range(0), in = state.range(1), out = state.range(2), kernel = state.range(3),
                   stride = state.range(4), groups = state.range(5), pad = kernel / 2;
     const int64_t to = (size + 2 * pad - kernel) / stride + 1;
-    measure(state, "QLinearConv",
-            {{"pads", std::vector<int64_t>(4, pad)}, {"strides", std::vector<int64_t>(2, stride)}, {"group", groups}},
-            {1, in, size, size}, {out, in / groups, kernel, kernel}, {1, out, to, to},
-            static_cast<double>(to * to * out * (in / groups) * kernel * kernel));
+    measure(
+        state, "QLinearConv",
+        {{"pads", PrivateVector<int64_t>(4, pad)}, {"strides", PrivateVector<int64_t>(2, stride)}, {"group", groups}},
+        {1, in, size, size}, {out, in / groups, kernel, kernel}, {1, out, to, to},
+        static_cast<double>(to * to * out * (in / groups) * kernel * kernel));
 }
 BENCHMARK(conv)
     ->Args({56, 64, 64, 3, 1, 1})

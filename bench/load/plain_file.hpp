@@ -33,7 +33,7 @@ inline Status write_plain(const graph::Model& model, const std::string& path) {
         if (!item.tensor.valid()) {
             std::ranges::copy(item.blob, to.begin());
         } else if (item.tensor.dtype() == DType::kString) {
-            codec::encode_strings(item.tensor.span<std::string>(), to);
+            codec::encode_strings(item.tensor.span<PrivateString>(), to);
         } else if (item.stored != DType::kUndefined) {
             codec::narrow(item.tensor.dtype(), item.stored, item.tensor.bytes(), to);
         } else {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <mutex>
+#include <new>
 #include <vector>
 
 #include "coffer/base/checked.hpp"
@@ -165,6 +166,12 @@ void release_private(void* memory, size_t size) noexcept {
     heap.put_pages(memory);
 }
 #endif
+
+void* allocate_private_or_throw(size_t size) {
+    void* memory = allocate_private(size);
+    if (!memory) throw std::bad_alloc();
+    return memory;
+}
 
 bool MemoryBudget::charge(uint64_t bytes) {
     uint64_t used = used_.load(std::memory_order_relaxed);

@@ -12,7 +12,7 @@ std::string to_text(const Shape& shape) {
 }
 
 bool checked_nbytes(const Shape& shape, DType dtype, size_t* out) {
-    const int bits = dtype == DType::kString ? static_cast<int>(sizeof(std::string)) * 8 : dtype_bits(dtype);
+    const int bits = dtype == DType::kString ? static_cast<int>(sizeof(PrivateString)) * 8 : dtype_bits(dtype);
     int64_t n = 0;
     if (bits == 0 || !shape.checked_elements(&n)) return false;
     if (!checked_mul<int64_t>(n, bits, &n)) return false;

@@ -138,9 +138,9 @@ Result<Tensor> Tensor::create(DType dtype, const Shape& shape) {
     t.view_ = {data, dtype, shape};
     if (dtype == DType::kString) {
         const auto n = static_cast<size_t>(shape.elements());
-        std::uninitialized_default_construct_n(static_cast<std::string*>(data), n);
+        std::uninitialized_default_construct_n(static_cast<PrivateString*>(data), n);
         t.owner_ = std::shared_ptr<void>(data, [n, release](void* memory) {
-            std::destroy_n(static_cast<std::string*>(memory), n);
+            std::destroy_n(static_cast<PrivateString*>(memory), n);
             release(memory);
         });
     } else {

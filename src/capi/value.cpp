@@ -70,7 +70,7 @@ void gather(const coffer_value& value, const Shape& shape, size_t element, std::
 Result<Value> import_strings(const coffer_value& value, const Shape& shape) {
     COFFER_TRY_ASSIGN(Tensor tensor, Tensor::create(DType::kString, shape));
     const auto* src = static_cast<const coffer_string*>(value.data);
-    for (std::string& s : tensor.span<std::string>()) {
+    for (PrivateString& s : tensor.span<PrivateString>()) {
         s.assign(src->data ? src->data : "", src->data ? src->size : 0);
         ++src;
     }
@@ -192,7 +192,7 @@ coffer_value Exporter::show(const Value& value) {
     for (int i = 0; i < t.shape().rank(); ++i) shown.dims[i] = t.shape()[i];
     if (t.dtype() == DType::kString) {
         std::vector<coffer_string> strings;
-        for (const std::string& s : t.span<std::string>()) strings.push_back({s.data(), s.size()});
+        for (const PrivateString& s : t.span<PrivateString>()) strings.push_back({s.data(), s.size()});
         shown.size = strings.size() * sizeof(coffer_string);
         shown.data = strings_.emplace_back(std::move(strings)).data();
         return shown;

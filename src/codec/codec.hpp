@@ -47,8 +47,8 @@ void narrow(DType dtype, DType stored, Bytes elements, MutableBytes dst);
 void widen(DType dtype, DType stored, Bytes src, MutableBytes elements);
 
 // Strings: (n + 1) x LE8 offsets, the first 0, then the text.
-uint64_t encoded_strings_size(std::span<const std::string> strings);
-void encode_strings(std::span<const std::string> strings, MutableBytes dst);  // dst has exactly that size
-Status decode_strings(Bytes src, std::span<std::string> dst);
+uint64_t encoded_strings_size(std::span<const PrivateString> strings);
+void encode_strings(std::span<const PrivateString> strings, MutableBytes dst);  // dst has exactly that size
+Status decode_strings(Bytes src, std::span<PrivateString> dst);
 
 }  // namespace coffer::codec

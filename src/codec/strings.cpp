@@ -15,25 +15,25 @@ Error damaged(size_t i, const char* what) {
 
 }  // namespace
 
-uint64_t encoded_strings_size(std::span<const std::string> strings) {
+uint64_t encoded_strings_size(std::span<const PrivateString> strings) {
     uint64_t size = 8 * (strings.size() + 1);
-    for (const std::string& s : strings) size += s.size();
+    for (const PrivateString& s : strings) size += s.size();
     return size;
 }
 
-void encode_strings(std::span<const std::string> strings, MutableBytes dst) {
+void encode_strings(std::span<const PrivateString> strings, MutableBytes dst) {
     std::byte* offsets = dst.data();
     std::byte* const text = dst.data() + 8 * (strings.size() + 1);
     uint64_t end = 0;
     store_le8(offsets, 0);
-    for (const std::string& s : strings) {
+    for (const PrivateString& s : strings) {
         if (!s.empty()) std::memcpy(text + end, s.data(), s.size());
         end += s.size();
         store_le8(offsets += 8, end);
     }
 }
 
-Status decode_strings(Bytes src, std::span<std::string> dst) {
+Status decode_strings(Bytes src, std::span<PrivateString> dst) {
     // n + 1 offsets must be there before n is trusted in a product.
     if (dst.size() >= src.size() / 8) return damaged(dst.size(), "the offsets are cut");
     const std::string_view text = as_text(src.subspan(8 * (dst.size() + 1)));

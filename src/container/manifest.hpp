@@ -31,7 +31,7 @@ struct Item {
 using OpVersion = std::function<uint16_t(std::string_view op)>;  // 0: not recorded
 
 struct EncodedManifest {
-    std::vector<std::byte> plaintext;  // LE4(size) || FlatBuffer || zeros; with a tag a multiple of 4,096 bytes
+    PrivateVector<std::byte> plaintext;  // LE4(size) || FlatBuffer || zeros; with a tag a multiple of 4,096 bytes
     size_t size = 0;                   // without the zeros
     std::vector<Item> items;
     uint64_t payload_end = 0;

@@ -56,7 +56,7 @@ Result<Tensor> bound(const TensorRecord& t, MutableBytes payload, const std::sha
     const MutableBytes bytes = payload.subspan(t.offset, t.nbytes);
     if (t.dtype == DType::kString) {
         COFFER_TRY_ASSIGN(Tensor strings, Tensor::create(t.dtype, t.shape));
-        COFFER_TRY(codec::decode_strings(bytes, strings.span<std::string>()));
+        COFFER_TRY(codec::decode_strings(bytes, strings.span<PrivateString>()));
         return strings;
     }
     // A tensor without elements may lie behind the last page; nobody may be handed a null pointer for it.
@@ -71,7 +71,7 @@ bool is_list(const graph::AttrValue& value) {
 
 // Lists go straight into their attributes.
 template <class T>
-void fill_list(const TensorRecord& t, Bytes payload, std::vector<T>& list) {
+void fill_list(const TensorRecord& t, Bytes payload, PrivateVector<T>& list) {
     list.resize(static_cast<size_t>(t.shape.elements()));
     if (list.empty()) return;
     auto* dst = reinterpret_cast<std::byte*>(list.data());
@@ -82,9 +82,9 @@ void fill_list(const TensorRecord& t, Bytes payload, std::vector<T>& list) {
     }
 }
 Status fill_list(const TensorRecord& t, Bytes payload, graph::AttrValue& value) {
-    if (auto* ints = std::get_if<std::vector<int64_t>>(&value)) fill_list(t, payload, *ints);
-    if (auto* floats = std::get_if<std::vector<float>>(&value)) fill_list(t, payload, *floats);
-    auto* strings = std::get_if<std::vector<std::string>>(&value);
+    if (auto* ints = std::get_if<PrivateVector<int64_t>>(&value)) fill_list(t, payload, *ints);
+    if (auto* floats = std::get_if<PrivateVector<float>>(&value)) fill_list(t, payload, *floats);
+    auto* strings = std::get_if<PrivateVector<PrivateString>>(&value);
     if (!strings) return {};
     strings->resize(static_cast<size_t>(t.shape.elements()));
     return codec::decode_strings(payload.subspan(t.offset, t.nbytes), *strings);

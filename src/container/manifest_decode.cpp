@@ -54,12 +54,15 @@ class Decoder {
         copies_left_ -= bytes;
         return {};
     }
-    Result<std::string> text(const flatbuffers::String* s, const char* what) {
-        if (!s) return std::string();
+    Result<std::string_view> view(const flatbuffers::String* s, const char* what) {
+        if (!s) return std::string_view();
         COFFER_TRY(charge(s->size()));
-        std::string out(s->c_str(), s->size());
-        if (!is_utf8(out)) return manifest_invalid(what, " is not UTF-8");
-        return out;
+        if (!is_utf8(s->string_view())) return manifest_invalid(what, " is not UTF-8");
+        return s->string_view();
+    }
+    Result<std::string> text(const flatbuffers::String* s, const char* what) {
+        COFFER_TRY_ASSIGN(const std::string_view out, view(s, what));
+        return std::string(out);
     }
     Result<std::string> name(const flatbuffers::String* s, const char* what) {
         if (s && s->size() > context_.caps.name_bytes) return over_limit(what, " of ", s->size(), " bytes");
@@ -67,12 +70,12 @@ class Decoder {
         if (out.find('\0') != out.npos) return manifest_invalid(what, " contains a NUL");
         return out;
     }
-    template <class T>
-    Result<std::vector<T>> list(const flatbuffers::Vector<T>* v) {
-        if (!v) return std::vector<T>();
+    template <class List>
+    Result<List> list(const flatbuffers::Vector<typename List::value_type>* v) {
+        if (!v) return List();
         if (!aligned(v)) return manifest_invalid("a list is not aligned");
-        COFFER_TRY(charge(v->size() * sizeof(T)));
-        return std::vector<T>(v->begin(), v->end());
+        COFFER_TRY(charge(v->size() * sizeof(typename List::value_type)));
+        return List(v->begin(), v->end());
     }
     Status extra_memory(uint64_t count, uint64_t each) {
         uint64_t bytes = 0;
@@ -95,7 +98,7 @@ class Decoder {
         if (m_.constants() > count(m_.tensors())) {
             return manifest_invalid(m_.constants(), " constants of ", count(m_.tensors()), " tensors");
         }
-        COFFER_TRY_ASSIGN(const std::vector<uint8_t> mark, list(m_.fingerprint()));
+        COFFER_TRY_ASSIGN(const std::vector<uint8_t> mark, list<std::vector<uint8_t>>(m_.fingerprint()));
         const Bytes bytes = std::as_bytes(std::span(mark));
         out_.fingerprint.assign(bytes.begin(), bytes.end());
         const fb::Claims* claims = m_.claims();
@@ -171,7 +174,7 @@ class Decoder {
                               checked_mul<uint64_t>(offsets, 8, &offsets) && offsets <= t.nbytes;
             if (!fits)
                 return manifest_invalid("string tensor ", i, " of shape ", t.shape, " in ", t.nbytes, " bytes");
-            COFFER_TRY(extra_memory(static_cast<uint64_t>(n), sizeof(std::string)));
+            COFFER_TRY(extra_memory(static_cast<uint64_t>(n), sizeof(PrivateString)));
             return extra_memory(t.nbytes, 1);
         }
         uint64_t exact = 0;
@@ -258,8 +261,8 @@ class Decoder {
             COFFER_TRY_ASSIGN(graph::Node n, node(*src.nodes()->Get(i), index, i));
             g.nodes.push_back(std::move(n));
         }
-        COFFER_TRY_ASSIGN(g.inputs, list(src.inputs()));
-        COFFER_TRY_ASSIGN(g.outputs, list(src.outputs()));
+        COFFER_TRY_ASSIGN(g.inputs, list<std::vector<uint32_t>>(src.inputs()));
+        COFFER_TRY_ASSIGN(g.outputs, list<std::vector<uint32_t>>(src.outputs()));
         return g;
     }
 
@@ -304,8 +307,8 @@ class Decoder {
             COFFER_TRY(context_.check_op(n.op, src.op_version()));
         }
         COFFER_TRY_ASSIGN(n.name, name(src.name(), "node name"));
-        COFFER_TRY_ASSIGN(n.inputs, list(src.inputs()));
-        COFFER_TRY_ASSIGN(n.outputs, list(src.outputs()));
+        COFFER_TRY_ASSIGN(n.inputs, list<std::vector<uint32_t>>(src.inputs()));
+        COFFER_TRY_ASSIGN(n.outputs, list<std::vector<uint32_t>>(src.outputs()));
         if (count(src.attrs()) > kMaxAttrs) return over_limit("a node has ", count(src.attrs()), " attributes");
         n.attrs.reserve(count(src.attrs()));
         for (uint32_t i = 0; i < count(src.attrs()); ++i) {
@@ -359,18 +362,18 @@ class Decoder {
 
     template <class T>
     Result<graph::Attr> list_attr(graph::Attr a, const flatbuffers::Vector<T>* values, const AttrUse& use) {
-        a.value = std::vector<T>();
+        a.value = PrivateVector<T>();
         if (use.tensor != kNone) {
             COFFER_TRY(list_tensor(use, dtype_of<T>, values != nullptr));
             return a;
         }
         if (count(values) > kMaxInlineList) return manifest_invalid("a long list is not a tensor");
-        COFFER_TRY_ASSIGN(a.value, list(values));
+        COFFER_TRY_ASSIGN(a.value, list<PrivateVector<T>>(values));
         return a;
     }
 
     Result<graph::Attr> strings_attr(graph::Attr a, const Strings* values, const AttrUse& use) {
-        std::vector<std::string> strings;
+        PrivateVector<PrivateString> strings;
         if (use.tensor != kNone) {
             COFFER_TRY(list_tensor(use, DType::kString, values != nullptr));
             a.value = std::move(strings);
@@ -378,8 +381,8 @@ class Decoder {
         }
         if (count(values) > kMaxInlineList) return manifest_invalid("a long list is not a tensor");
         for (uint32_t i = 0; i < count(values); ++i) {
-            COFFER_TRY_ASSIGN(std::string s, text(values->Get(i), "attribute value"));
-            strings.push_back(std::move(s));
+            COFFER_TRY_ASSIGN(const std::string_view s, view(values->Get(i), "attribute value"));
+            strings.emplace_back(s);
         }
         a.value = std::move(strings);
         return a;
@@ -393,7 +396,7 @@ class Decoder {
         }
         out_.attr_uses.push_back(use);
         if (dtype == DType::kString) COFFER_TRY(extra_memory(t.nbytes, 1));
-        const uint64_t each = dtype == DType::kString ? sizeof(std::string) : dtype_bits(dtype) / 8;
+        const uint64_t each = dtype == DType::kString ? sizeof(PrivateString) : dtype_bits(dtype) / 8;
         return extra_memory(static_cast<uint64_t>(t.shape[0]), each);
     }
 

@@ -28,11 +28,18 @@ Error cannot_write(const Parts&... parts) {
 }
 
 template <class T>
-Result<Tensor> list_tensor(const std::vector<T>& values) {
+Result<Tensor> list_tensor(const PrivateVector<T>& values) {
     COFFER_TRY_ASSIGN(Tensor t, Tensor::create(dtype_of<T>, Shape{static_cast<int64_t>(values.size())}));
     std::copy(values.begin(), values.end(), t.view().template as<T>());
     return t;
 }
+
+// What the builder writes into, and outgrows again and again.
+class PrivateBuffers : public flatbuffers::Allocator {
+ public:
+    uint8_t* allocate(size_t size) override { return PrivateAllocator<uint8_t>().allocate(size); }
+    void deallocate(uint8_t* memory, size_t size) override { PrivateAllocator<uint8_t>().deallocate(memory, size); }
+};
 
 // Distinct texts in order of first use.
 class Texts {
@@ -110,9 +117,9 @@ class Encoder {
         if (s.find('\0') != s.npos) return cannot_write(what, " '", s, "' contains a NUL");
         return text(s, what);
     }
-    Result<OffsetVector<Offset<flatbuffers::String>>> texts(const std::vector<std::string>& list, const char* what) {
+    Result<OffsetVector<Offset<flatbuffers::String>>> texts(const auto& list, const char* what) {
         Tables<flatbuffers::String> strings;
-        for (const std::string& s : list) {
+        for (std::string_view s : list) {
             COFFER_TRY_ASSIGN(auto offset, text(s, what));
             if (offset.IsNull()) offset = b_.CreateString("", size_t{0});
             strings.push_back(offset);
@@ -143,7 +150,7 @@ class Encoder {
             stored = codec::narrowest(t.dtype(), t.bytes());
         const auto encoding = stored == DType::kUndefined ? codec::Encoding::kPlain : codec::Encoding::kNarrow;
         if (t.dtype() == DType::kString) {
-            nbytes = codec::encoded_strings_size(t.span<std::string>());
+            nbytes = codec::encoded_strings_size(t.span<PrivateString>());
         } else if (!codec::find_encoding(static_cast<uint8_t>(encoding))
                         ->encoded_size(t.dtype(), stored, t.shape(), &nbytes)) {
             return cannot_write("tensor '", tensor_name, "' of ", t.dtype(), " ", t.shape(), " has no size");
@@ -205,24 +212,24 @@ class Encoder {
         return {};
     }
     template <class T>
-    Status fill_list(AttrFields& a, const std::vector<T>& v) {
+    Status fill_list(AttrFields& a, const PrivateVector<T>& v) {
         COFFER_TRY_ASSIGN(const Tensor t, list_tensor(v));
         COFFER_TRY_ASSIGN(a.tensor, add_tensor("", t));
         return {};
     }
-    Status fill(AttrFields& a, const std::vector<int64_t>& v) {
+    Status fill(AttrFields& a, const PrivateVector<int64_t>& v) {
         a.kind = fb::AttrKind::Ints;
         if (v.size() > kMaxInlineList) return fill_list(a, v);
-        a.ints = b_.CreateVector(v);
+        a.ints = b_.CreateVector(v.data(), v.size());
         return {};
     }
-    Status fill(AttrFields& a, const std::vector<float>& v) {
+    Status fill(AttrFields& a, const PrivateVector<float>& v) {
         a.kind = fb::AttrKind::Floats;
         if (v.size() > kMaxInlineList) return fill_list(a, v);
-        a.floats = b_.CreateVector(v);
+        a.floats = b_.CreateVector(v.data(), v.size());
         return {};
     }
-    Status fill(AttrFields& a, const std::vector<std::string>& v) {
+    Status fill(AttrFields& a, const PrivateVector<PrivateString>& v) {
         a.kind = fb::AttrKind::Strings;
         if (v.size() > kMaxInlineList) return fill_list(a, v);
         COFFER_TRY_ASSIGN(a.strings, texts(v, "attribute value"));
@@ -330,7 +337,8 @@ class Encoder {
 
     const graph::Model& model_;
     const OpVersion& op_version_;
-    flatbuffers::FlatBufferBuilder b_;
+    PrivateBuffers buffers_;
+    flatbuffers::FlatBufferBuilder b_{1024, &buffers_};
     Tables<fb::Tensor> tensors_;
     std::vector<Item> items_;
     uint64_t end_ = 0;

@@ -44,7 +44,7 @@ class Plaintext {
         if (encoded_.empty()) {
             encoded_.resize(item.nbytes);
             if (strings) {
-                codec::encode_strings(item.tensor.span<std::string>(), encoded_);
+                codec::encode_strings(item.tensor.span<PrivateString>(), encoded_);
             } else {
                 codec::narrow(item.tensor.dtype(), item.stored, item.tensor.bytes(), encoded_);
             }
@@ -55,7 +55,7 @@ class Plaintext {
     const std::vector<Item>& items_;
     size_t next_ = 0;
     uint64_t position_ = 0;
-    std::vector<std::byte> encoded_;
+    PrivateVector<std::byte> encoded_;
 };
 
 // Calls `use(i, chunk)` for every chunk of the payload, in order, with one buffer.
@@ -163,7 +163,7 @@ class Packing {
     Status seal_manifest(os::AtomicFile& file) {
         COFFER_TRY_ASSIGN(const KeyAndNonce key, schedule_->manifest());
         COFFER_TRY_ASSIGN(crypto::Sealer sealer, crypto::Sealer::create(options_.suite, key.key()));
-        std::vector<std::byte>& text = manifest_.plaintext;
+        PrivateVector<std::byte>& text = manifest_.plaintext;
         const size_t size = text.size();
         text.resize(size + kTagSize);
         const MutableBytes sealed = MutableBytes(text).first(size);

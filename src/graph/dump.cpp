@@ -48,7 +48,7 @@ std::string element(int64_t value) {
 std::string element(float value) {
     return number(value);
 }
-std::string element(const std::string& value) {
+std::string element(std::string_view value) {
     return quoted(value);
 }
 
@@ -65,7 +65,7 @@ std::string list(int64_t count, At&& at) {
 }
 
 std::string tensor_element(const TensorView& t, int64_t i) {
-    if (t.dtype == DType::kString) return quoted(t.as<const std::string>()[i]);
+    if (t.dtype == DType::kString) return quoted(t.as<const PrivateString>()[i]);
     if (is_floating(t.dtype)) return number(load_double(t, i));
     if (t.dtype == DType::kUint64) return std::to_string(t.as<const uint64_t>()[i]);
     return std::to_string(load_int(t, i));
@@ -102,7 +102,7 @@ struct AttrText {
     std::string operator()(const Tensor& v) const { return tensor_text(v); }
     std::string operator()(const GraphRef& v) const { return "graph " + std::to_string(v.index); }
     template <class T>
-    std::string operator()(const std::vector<T>& v) const {
+    std::string operator()(const PrivateVector<T>& v) const {
         return list(static_cast<int64_t>(v.size()), [&](int64_t i) { return element(v[static_cast<size_t>(i)]); });
     }
 };

@@ -41,7 +41,7 @@ TensorView parts(const TensorView& t) {
 void Score::add(const TensorView& reference, const TensorView& got) {
     if (reference.dtype == DType::kString) {
         for (int64_t i = 0; i < reference.elements(); ++i) {
-            const bool same = reference.as<std::string>()[i] == got.as<std::string>()[i];
+            const bool same = reference.as<PrivateString>()[i] == got.as<PrivateString>()[i];
             ++rows_;
             same_rows_ += same;
             different_ += !same;

@@ -33,7 +33,7 @@ Status check_size(const NpyHeader& h, uint64_t file_size, size_t* out) {
     return {};
 }
 
-bool append_utf8(std::string& out, uint32_t c) {
+bool append_utf8(PrivateString& out, uint32_t c) {
     if (c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) return false;
     if (c < 0x80) {
         out += static_cast<char>(c);
@@ -65,7 +65,7 @@ bool take_utf8(std::string_view& text, uint32_t* out) {
 Result<Tensor> decode_text(Bytes data, const NpyHeader& h) {
     COFFER_TRY_ASSIGN(Tensor tensor, Tensor::create(DType::kString, h.shape));
     Reader r(data);
-    for (std::string& text : tensor.span<std::string>()) {
+    for (PrivateString& text : tensor.span<PrivateString>()) {
         size_t zeros = 0;  // padding, unless a character follows
         for (size_t i = 0; i < h.item_size / 4; ++i) {
             const uint32_t c = r.u32();
@@ -108,7 +108,7 @@ Result<Tensor> from_fortran(const Tensor& src) {
     COFFER_TRY_ASSIGN(Tensor dst, Tensor::create(src.dtype(), src.shape()));
     if (src.dtype() == DType::kString) {
         visit_fortran(src.shape(), [&](int64_t to, int64_t from) {
-            dst.span<std::string>()[static_cast<size_t>(to)] = src.span<std::string>()[static_cast<size_t>(from)];
+            dst.span<PrivateString>()[static_cast<size_t>(to)] = src.span<PrivateString>()[static_cast<size_t>(from)];
         });
         return dst;
     }
@@ -168,7 +168,7 @@ Result<const char*> descr_of(DType dtype) {
 Result<std::vector<std::byte>> format_text(const TensorView& t) {
     std::vector<std::vector<uint32_t>> texts;
     size_t longest = 1;  // NumPy has no text of length 0
-    for (const std::string& text : t.span<std::string>()) {
+    for (const PrivateString& text : t.span<PrivateString>()) {
         std::vector<uint32_t>& characters = texts.emplace_back();
         for (std::string_view rest = text; !rest.empty();) {
             if (!take_utf8(rest, &characters.emplace_back())) {

@@ -55,7 +55,8 @@ Result<graph::Blob> read_attachment(const std::string& path) {
     graph::Blob blob;
     blob.name = path.substr(path.find_last_of('/') + 1);
     if (blob.name.empty()) return error(Code::kInvalidArgument, "attachment '", path, "' has no file name");
-    COFFER_TRY_ASSIGN(blob.bytes, os::read_file(path, kMaxAttachment));
+    COFFER_TRY_ASSIGN(const std::vector<std::byte> bytes, os::read_file(path, kMaxAttachment));
+    blob.bytes.assign(bytes.begin(), bytes.end());
     return blob;
 }
 

@@ -33,9 +33,9 @@ bool has_kind(const graph::AttrValue& value, AttrSpec::Kind kind) {
         case AttrSpec::kInt: return std::holds_alternative<int64_t>(value);
         case AttrSpec::kFloat: return std::holds_alternative<float>(value);
         case AttrSpec::kString: return std::holds_alternative<std::string>(value);
-        case AttrSpec::kInts: return std::holds_alternative<std::vector<int64_t>>(value);
-        case AttrSpec::kFloats: return std::holds_alternative<std::vector<float>>(value);
-        case AttrSpec::kStrings: return std::holds_alternative<std::vector<std::string>>(value);
+        case AttrSpec::kInts: return std::holds_alternative<PrivateVector<int64_t>>(value);
+        case AttrSpec::kFloats: return std::holds_alternative<PrivateVector<float>>(value);
+        case AttrSpec::kStrings: return std::holds_alternative<PrivateVector<PrivateString>>(value);
         case AttrSpec::kTensor: return std::holds_alternative<Tensor>(value);
         case AttrSpec::kGraph: return std::holds_alternative<graph::GraphRef>(value);
     }
@@ -59,16 +59,16 @@ std::string_view NodeContext::attr_s(std::string_view name) const {
 // List attributes of more than 64 elements are stored as tensors in the container (format.md 9.3) and come
 // back as lists when the graph is decoded, so that only one form is seen here.
 std::span<const int64_t> NodeContext::attr_ints(std::string_view name) const {
-    const auto* v = value<std::vector<int64_t>>(node_, name);
+    const auto* v = value<PrivateVector<int64_t>>(node_, name);
     return v ? std::span<const int64_t>(*v) : std::span<const int64_t>();
 }
 std::span<const float> NodeContext::attr_floats(std::string_view name) const {
-    const auto* v = value<std::vector<float>>(node_, name);
+    const auto* v = value<PrivateVector<float>>(node_, name);
     return v ? std::span<const float>(*v) : std::span<const float>();
 }
-std::span<const std::string> NodeContext::attr_strings(std::string_view name) const {
-    const auto* v = value<std::vector<std::string>>(node_, name);
-    return v ? std::span<const std::string>(*v) : std::span<const std::string>();
+std::span<const PrivateString> NodeContext::attr_strings(std::string_view name) const {
+    const auto* v = value<PrivateVector<PrivateString>>(node_, name);
+    return v ? std::span<const PrivateString>(*v) : std::span<const PrivateString>();
 }
 const Tensor* NodeContext::attr_tensor(std::string_view name) const { return value<Tensor>(node_, name); }
 

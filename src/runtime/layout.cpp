@@ -8,8 +8,8 @@ namespace {
 using ops::Layout;
 using ops::LayoutRule;
 
-std::vector<int64_t> permutation(int rank, Layout to) {
-    std::vector<int64_t> perm{0};
+PrivateVector<int64_t> permutation(int rank, Layout to) {
+    PrivateVector<int64_t> perm{0};
     if (to == Layout::kChannelsLast) {
         for (int i = 2; i < rank; ++i) perm.push_back(i);
         perm.push_back(1);
@@ -22,7 +22,7 @@ std::vector<int64_t> permutation(int rank, Layout to) {
 
 bool has_permutation(const graph::Node& node, int rank, Layout to) {
     const graph::Attr* attr = node.find("perm");
-    const auto* perm = attr ? std::get_if<std::vector<int64_t>>(&attr->value) : nullptr;
+    const auto* perm = attr ? std::get_if<PrivateVector<int64_t>>(&attr->value) : nullptr;
     return rank >= 3 && perm && *perm == permutation(rank, to);
 }
 

@@ -269,7 +269,7 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
         for (size_t i = 0; i < from.size(); ++i) from[i] |= static_cast<uint32_t>(out[i] ^ flips[i]) << shift;
     }
     COFFER_TRY(packed_as([](size_t) { return uint8_t{0xff}; }, &out));
-    std::vector<std::byte> bytes(constant.nbytes);
+    PrivateVector<std::byte> bytes(constant.nbytes);
     size_t found = 0;
     for (size_t i = 0; i < from.size(); ++i) {
         if ((out[i] ^ flips[i]) != 0xff) continue;  // padding
@@ -284,7 +284,6 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
     } else {
         home_.payload->write(offset_of(view.data), bytes);
     }
-    os::wipe(bytes.data(), bytes.size());
     // Its range is there again; the neighbours stay gone.
     const auto begin = reinterpret_cast<uintptr_t>(view.data);
     const auto range = std::prev(gone_.upper_bound(begin));

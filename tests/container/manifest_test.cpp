@@ -32,7 +32,7 @@ Detail reader_says(const graph::Model& model) {
 
 // Replaces the only occurrence of `from` by `to`.
 FileBytes patched(const EncodedManifest& encoded, std::span<const uint8_t> from, std::span<const uint8_t> to) {
-    FileBytes bytes = encoded.plaintext;
+    FileBytes bytes(encoded.plaintext.begin(), encoded.plaintext.end());
     const auto a = std::as_bytes(from);
     const auto found = std::ranges::search(bytes, a);
     REQUIRE(!found.empty());
@@ -146,8 +146,8 @@ TEST_CASE("string tensors and booleans are checked when their bytes are there") 
     m.graphs[0].values[1].constant = -1;
     m.constants.clear();
     m.graphs[0].nodes[0].inputs[1] = graph::kAbsent;
-    const std::vector<std::string> words = {"ab", "c"};
-    m.add_constant(m.graphs[0], "words", Tensor::of<std::string>(words));
+    const std::vector<PrivateString> words = {"ab", "c"};
+    m.add_constant(m.graphs[0], "words", Tensor::of<PrivateString>(words));
     m.add_constant(m.graphs[0], "flags", Tensor::create(DType::kBool, Shape{3}).value());
     m.add_constant(m.graphs[0], "last", Tensor::create(DType::kInt8, Shape{3}).value());
     const EncodedManifest encoded = encode_manifest(m, {}, {}).value();
@@ -200,13 +200,13 @@ TEST_CASE("one string used a million times does not become a gigabyte") {
 TEST_CASE("nothing that is authentic but damaged crashes the reader") {
     graph::Model m = small_model();
     m.metadata = {{"k", "v"}};
-    m.blobs = {{"b", FileBytes(10)}};
+    m.blobs = {{"b", PrivateVector<std::byte>(10)}};
     m.graphs[0].nodes[0].attrs = {{"i", int64_t{5}},
                                   {"f", 2.0f},
                                   {"s", std::string("text")},
-                                  {"ss", std::vector<std::string>{"a", "b"}},
+                                  {"ss", PrivateVector<PrivateString>{"a", "b"}},
                                   {"t", Tensor::scalar<float>(1)},
-                                  {"many", std::vector<int64_t>(70, 1)}};
+                                  {"many", PrivateVector<int64_t>(70, 1)}};
     const EncodedManifest encoded = encode_manifest(m, {}, {}).value();
     ManifestContext context = context_of(m, encoded);
     FileBytes payload(encoded.payload_end);
@@ -218,7 +218,7 @@ TEST_CASE("nothing that is authentic but damaged crashes the reader") {
         (void)bind_payload(*decoded, payload, nullptr, os::Pages::kPlain);
     };
     // Every bit, then random words that look like offsets, counts and ids.
-    FileBytes bytes = encoded.plaintext;
+    FileBytes bytes(encoded.plaintext.begin(), encoded.plaintext.end());
     for (size_t at = 0; at < encoded.size; ++at) {
         for (int bit = 0; bit < 8; ++bit) {
             bytes[at] ^= static_cast<std::byte>(1 << bit);
@@ -228,7 +228,7 @@ TEST_CASE("nothing that is authentic but damaged crashes the reader") {
     }
     std::mt19937 random(1);
     for (int i = 0; i < 20'000; ++i) {
-        bytes = encoded.plaintext;
+        bytes.assign(encoded.plaintext.begin(), encoded.plaintext.end());
         for (int k = 0; k < 3; ++k) {
             const size_t at = random() % (encoded.size - 4);
             const uint32_t choices[] = {0,
@@ -247,7 +247,7 @@ TEST_CASE("nothing that is authentic but damaged crashes the reader") {
     for (size_t n = 0; n < encoded.size; ++n)
         attempt(FileBytes(encoded.plaintext.begin(), encoded.plaintext.begin() + static_cast<long>(n)));
     // Behind the FlatBuffer there are zeros only.
-    bytes = encoded.plaintext;
+    bytes.assign(encoded.plaintext.begin(), encoded.plaintext.end());
     bytes.back() = std::byte{1};
     CHECK(decode_class(bytes, context) == Detail::kManifestInvalid);
 }
@@ -286,7 +286,7 @@ TEST_CASE("what a manifest is cut from, and what lies in the payload, has its si
     REQUIRE(refused.error().detail() == Detail::kManifestInvalid);
     REQUIRE(refused.error().message() == message({"manifest: its size prefix is ", kMaxManifest + 1}));
 
-    std::vector<std::string> strings(5);
+    std::vector<PrivateString> strings(5);
     const Status cut = codec::decode_strings(FileBytes(40), strings);
     REQUIRE(cut.error().message() == "string 5 of a string tensor: the offsets are cut");
     REQUIRE(codec::decode_strings(FileBytes(48), strings).ok());

@@ -100,7 +100,7 @@ TEST_CASE("lazy open reads nothing of the payload, and checks tensors when they 
     Tensor flags = Tensor::create(DType::kBool, Shape{40'000}).value();
     *flags.view().as<uint8_t>() = 2;  // what a careless writer may seal
     m.add_constant(m.graphs[0], "flags", flags);
-    m.blobs = {{"labels", FileBytes(100, std::byte{7})}};
+    m.blobs = {{"labels", PrivateVector<std::byte>(100, std::byte{7})}};
     WriteOptions options;
     options.unprotected = true;
     options.chunk_log2 = kMinChunkLog2;

@@ -204,7 +204,7 @@ TEST_CASE("a source is not read behind its end") {
 
 TEST_CASE("what a model needs besides its payload counts as memory") {
     graph::Model m = small_model();
-    m.add_constant(m.graphs[0], "words", Tensor::of<std::string>(std::vector<std::string>(10'000)));
+    m.add_constant(m.graphs[0], "words", Tensor::of<PrivateString>(std::vector<PrivateString>(10'000)));
     const FileBytes file = pack(m, signed_options({keys().raw()}));
     trust::Policy p = keys().policy();
     p.caps.max_memory = 200'000;  // 80,000 of payload, 10,000 strings

@@ -9,7 +9,7 @@ namespace coffer::container::test {
 bool same(const Tensor& a, const Tensor& b) {
     if (a.dtype() != b.dtype() || a.shape() != b.shape()) return false;
     if (a.dtype() != DType::kString) return std::ranges::equal(a.bytes(), b.bytes());
-    return std::ranges::equal(a.span<std::string>(), b.span<std::string>());
+    return std::ranges::equal(a.span<PrivateString>(), b.span<PrivateString>());
 }
 
 namespace {
@@ -23,9 +23,9 @@ bool same_value(const graph::AttrValue& a, const graph::AttrValue& b) {
     }
     if (const auto* i = std::get_if<int64_t>(&a)) return *i == std::get<int64_t>(b);
     if (const auto* s = std::get_if<std::string>(&a)) return *s == std::get<std::string>(b);
-    if (const auto* v = std::get_if<std::vector<int64_t>>(&a)) return *v == std::get<std::vector<int64_t>>(b);
-    if (const auto* v = std::get_if<std::vector<float>>(&a)) return *v == std::get<std::vector<float>>(b);
-    return std::get<std::vector<std::string>>(a) == std::get<std::vector<std::string>>(b);
+    if (const auto* v = std::get_if<PrivateVector<int64_t>>(&a)) return *v == std::get<PrivateVector<int64_t>>(b);
+    if (const auto* v = std::get_if<PrivateVector<float>>(&a)) return *v == std::get<PrivateVector<float>>(b);
+    return std::get<PrivateVector<PrivateString>>(a) == std::get<PrivateVector<PrivateString>>(b);
 }
 
 }  // namespace
@@ -104,8 +104,8 @@ graph::Model everything() {
         m.add_constant(g, name + "/empty", filled(dtype, Shape{4, 0, 8}));
         m.add_constant(g, name + "/scalar", filled(dtype, Shape{}));
     }
-    const std::vector<std::string> words = {"", "a", "naïve", std::string("nul\0inside", 10), ""};
-    m.add_constant(g, "words", Tensor::of<std::string>(words));
+    const std::vector<PrivateString> words = {"", "a", "naïve", PrivateString("nul\0inside", 10), ""};
+    m.add_constant(g, "words", Tensor::of<PrivateString>(words));
     m.add_constant(g, "no words", Tensor::create(DType::kString, Shape{0}).value());
     m.constants.push_back({"tied, used twice and unused by name", m.constants[0].tensor});
 
@@ -123,18 +123,18 @@ graph::Model everything() {
         {"negative zero", -0.0f},
         {"string", std::string("text with \n and ü")},
         {"empty string", std::string()},
-        {"ints", std::vector<int64_t>{1, -2, 3}},
-        {"no ints", std::vector<int64_t>{}},
-        {"floats", std::vector<float>(64, 0.5f)},
-        {"strings", std::vector<std::string>{"", "b"}},
+        {"ints", PrivateVector<int64_t>{1, -2, 3}},
+        {"no ints", PrivateVector<int64_t>{}},
+        {"floats", PrivateVector<float>(64, 0.5f)},
+        {"strings", PrivateVector<PrivateString>{"", "b"}},
         {"tensor", Tensor::scalar<double>(3.5)},
-        {"string tensor", Tensor::of<std::string>(words)},
+        {"string tensor", Tensor::of<PrivateString>(words)},
     };
-    std::vector<int64_t> many(91'490);
+    PrivateVector<int64_t> many(91'490);
     for (size_t i = 0; i < many.size(); ++i) many[i] = static_cast<int64_t>(i) - 7;
     node.set("many ints", many);
-    node.set("many floats", std::vector<float>(65, 2.5f));
-    node.set("many strings", std::vector<std::string>(65, "word"));
+    node.set("many floats", PrivateVector<float>(65, 2.5f));
+    node.set("many strings", PrivateVector<PrivateString>(65, "word"));
     g.nodes.push_back(node);
     g.nodes.push_back({"OptionalOp", "", {sequence}, {optional, unknown}, {}});
 

@@ -63,7 +63,7 @@ Tensor ModelMutator::tensor() {
     if (!made.ok()) return {};
     Tensor t = std::move(made).value();
     if (t.dtype() == DType::kString) {
-        for (std::string& s : t.span<std::string>()) s = chance(2) ? "a" : std::string(below(9), 'x');
+        for (PrivateString& s : t.span<PrivateString>()) s.assign(chance(2) ? 1 : below(9), 'x');
         return t;
     }
     for (int64_t i = 0; i < t.elements(); ++i) {
@@ -88,18 +88,18 @@ graph::AttrValue ModelMutator::attr_value(int kind, const graph::Model& model) {
         case ops::AttrSpec::kFloat: return real();
         case ops::AttrSpec::kString: return std::string(texts[below(std::size(texts))]);
         case ops::AttrSpec::kInts: {
-            std::vector<int64_t> list(chance(20) ? 70 : below(7));
+            PrivateVector<int64_t> list(chance(20) ? 70 : below(7));
             for (int64_t& v : list) v = number();
             return list;
         }
         case ops::AttrSpec::kFloats: {
-            std::vector<float> list(below(9));
+            PrivateVector<float> list(below(9));
             for (float& v : list) v = real();
             return list;
         }
         case ops::AttrSpec::kStrings: {
-            std::vector<std::string> list(below(4));
-            for (std::string& s : list) s = texts[below(std::size(texts))];
+            PrivateVector<PrivateString> list(below(4));
+            for (PrivateString& s : list) s = texts[below(std::size(texts))];
             return list;
         }
         case ops::AttrSpec::kTensor: return tensor();

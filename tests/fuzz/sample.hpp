@@ -21,7 +21,7 @@ inline Result<std::vector<std::byte>> encode_sample(const graph::Model& model) {
         if (!item.tensor.valid()) {
             std::ranges::copy(item.blob, dst.begin());
         } else if (item.tensor.dtype() == DType::kString) {
-            codec::encode_strings(item.tensor.span<std::string>(), dst);
+            codec::encode_strings(item.tensor.span<PrivateString>(), dst);
         } else {
             std::ranges::copy(item.tensor.bytes(), dst.begin());
         }

@@ -66,11 +66,11 @@ graph::Model with_every_kind_of_data() {
     b.model.metadata = {{"author", "nobody"}, {"license", "Apache-2.0"}};
     b.model.blobs = {{"labels.txt", {std::byte{'a'}, std::byte{'\n'}}}, {"empty", {}}};
     const auto text = Tensor::create(DType::kString, {2}).value();
-    text.span<std::string>()[0] = "first";
+    text.span<PrivateString>()[0] = "first";
     b.constant("text", text);
     std::vector<int64_t> longer(100, 3);
     b.constant("long", Tensor::of<int64_t>(longer));
-    b.model.graphs[0].nodes[0].set("dilations", std::vector<int64_t>{1, 1});
+    b.model.graphs[0].nodes[0].set("dilations", PrivateVector<int64_t>{1, 1});
     return b.model;
 }
 
@@ -143,7 +143,7 @@ void add_files(Seeds& seeds) {
     options.unprotected = true;
     options.chunk_log2 = container::kMinChunkLog2;
     put("unprotected");
-    model.blobs.push_back({"big", std::vector<std::byte>(40'000, std::byte{'b'})});
+    model.blobs.push_back({"big", PrivateVector<std::byte>(40'000, std::byte{'b'})});
     put("chunks");
 }
 

@@ -227,7 +227,7 @@ TEST_CASE("dump shows every part") {
     m.producer = "test \"x\"";
     m.metadata.push_back({"k", "line\nbreak"});
     m.states.push_back({"x", "y", std::nullopt});
-    m.blobs.push_back({"labels.txt", std::vector<std::byte>(4)});
+    m.blobs.push_back({"labels.txt", PrivateVector<std::byte>(4)});
     REQUIRE(dump(m) ==
             R"(model com.acme.sample version 3 by "test \"x\""
 meta k = "line\x0abreak"

@@ -6,7 +6,7 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = std::vector<int64_t>;
+using Ints = PrivateVector<int64_t>;
 
 struct Geometry {
     Shape x, w;
@@ -110,7 +110,7 @@ TEST_CASE("Conv agrees with its reference", "[conv]") {
 }
 
 TEST_CASE("FusedConv adds the residual before the activation", "[conv]") {
-    const std::vector<std::pair<std::string, std::vector<float>>> activations = {
+    const std::vector<std::pair<std::string, PrivateVector<float>>> activations = {
         {"", {}},          {"Relu", {}},          {"Clip", {0, 6}}, {"Swish", {}},
         {"HardSwish", {}}, {"LeakyRelu", {0.2f}}, {"Tanh", {}}};
     for (const Geometry& g : kConvs) {

@@ -103,7 +103,7 @@ TEST_CASE("Gemm: transposes, factors and every broadcast of C", "[gemm]") {
 }
 
 TEST_CASE("FusedMatMul applies every activation, also in ragged columns and sliced sums", "[gemm]") {
-    const std::vector<std::pair<std::string, std::vector<float>>> activations = {
+    const std::vector<std::pair<std::string, PrivateVector<float>>> activations = {
         {"", {}},         {"Relu", {}},    {"Clip", {-0.5f, 0.75f}}, {"LeakyRelu", {0.1f}},         {"Sigmoid", {}},
         {"Tanh", {}},     {"Swish", {}},   {"HardSwish", {}},        {"HardSigmoid", {0.3f, 0.4f}}, {"Gelu", {}},
         {"GeluTanh", {}}, {"Elu", {0.7f}}, {"Swish", {1.5f}},
@@ -175,7 +175,7 @@ TEST_CASE("Matrix ops refuse what does not fit", "[gemm]") {
                    .attrs = {{"activation", std::string("Nonsense")}},
                    .inputs = {f23, random_tensor({3, 2}, 1)}}) == Code::kUnsupported);
     CHECK(code_of({.op = "ai.coffer::FusedMatMul",
-                   .attrs = {{"activation", std::string("Clip")}, {"activation_params", std::vector<float>{1.0f}}},
+                   .attrs = {{"activation", std::string("Clip")}, {"activation_params", PrivateVector<float>{1.0f}}},
                    .inputs = {f23, random_tensor({3, 2}, 1)}}) == Code::kInvalidArgument);
     CHECK(code_of({.op = "ai.coffer::FusedMatMul",
                    .inputs = {f23, random_tensor({3, 2}, 1), random_tensor({3}, 1)}}) == Code::kInvalidArgument);

@@ -19,7 +19,7 @@ Tensor byte(bool is_signed, int value) {
 struct Conv {
     Shape x, w;
     int64_t group = 1;
-    std::vector<int64_t> strides, pads, dilations;
+    PrivateVector<int64_t> strides, pads, dilations;
     const char* auto_pad = "NOTSET";
 };
 const Conv kConvs[] = {
@@ -126,7 +126,7 @@ TEST_CASE("QConv: tables, clamps, float results, float input") {
         c.constant = {false, true, true, true, true, true, true, true, true, true};
         SECTION("clip") {
             c.attrs.push_back({"activation", std::string("Clip")});
-            c.attrs.push_back({"activation_params", std::vector<float>{0, 6}});
+            c.attrs.push_back({"activation_params", PrivateVector<float>{0, 6}});
             CHECK(check_variants(c, 1e-30, 0) > 0);
         }
         SECTION("table") {
@@ -157,7 +157,7 @@ TEST_CASE("convolutions refuse shapes that do not fit") {
     CHECK(NodeRunner(c).infer().ok());
     c.attrs = {{"group", int64_t{0}}};
     CHECK_FALSE(NodeRunner(c).infer().ok());
-    c.attrs = {{"strides", std::vector<int64_t>{0, 1}}};
+    c.attrs = {{"strides", PrivateVector<int64_t>{0, 1}}};
     CHECK_FALSE(NodeRunner(c).infer().ok());
 }
 

@@ -162,7 +162,7 @@ TEST_CASE("quantized pools and softmax") {
     c.inputs[0] = of_type(DType::kUint8, {1, 3, 2}, {1, 10, 2, 20, 6, 31});
     CHECK(run(c) == std::vector<double>{7, 42});
 
-    NodeCase pool{.op = "com.microsoft::QLinearAveragePool", .attrs = {{"kernel_shape", std::vector<int64_t>{2}}}};
+    NodeCase pool{.op = "com.microsoft::QLinearAveragePool", .attrs = {{"kernel_shape", PrivateVector<int64_t>{2}}}};
     pool.inputs = {of_type(DType::kInt8, {1, 1, 3}, {-4, 2, 8}), Tensor::scalar(1.0f), of_type(DType::kInt8, {}, {0}),
                    Tensor::scalar(0.5f), of_type(DType::kInt8, {}, {1})};
     CHECK(run(pool) == std::vector<double>{-1, 11});

@@ -135,7 +135,7 @@ TEST_CASE("QMatMul: clamps, tables, float results, transposed weights") {
     }
     SECTION("Clip") {
         NodeCase c = fused(s, 6);
-        c.attrs = {{"activation", std::string("Clip")}, {"activation_params", std::vector<float>{-2, 6}}};
+        c.attrs = {{"activation", std::string("Clip")}, {"activation_params", PrivateVector<float>{-2, 6}}};
         CHECK(check_variants(c, 1e-30, 0) > 0);
     }
     SECTION("table") {

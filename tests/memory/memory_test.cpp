@@ -1,6 +1,7 @@
 // docs/format.md 5.12, from outside: a process with a model open is aborted and its core dump searched for the file
-// key, all that is derived from it, and runs of weights; another is searched after it closed everything. Each search
-// is made once more for a secret that was leaked on purpose, so that "nothing found" means something.
+// key, all that is derived from it, and runs of weights, coefficients, text and attached bytes; another is searched
+// after it closed everything. Each search is made once more for a secret that was leaked on purpose, so that "nothing
+// found" means something.
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -39,7 +40,48 @@ std::string hex(Bytes bytes) {
     return out;
 }
 
-// A model with weights in every place they come to: packed for kernels, as they are, folded at plan time.
+PrivateVector<float> noise(size_t count, uint32_t seed) {
+    const Tensor t = coffer::test::noise({static_cast<int64_t>(count)}, seed);
+    return {t.span<float>().begin(), t.span<float>().end()};
+}
+PrivateVector<PrivateString> words(const char* stem, int64_t count) {
+    PrivateVector<PrivateString> list;
+    for (int64_t i = 0; i < count; ++i) {
+        list.emplace_back(stem + std::string(", a word that nobody may find, number ") + std::to_string(i));
+    }
+    return list;
+}
+
+// One complete tree of 127 nodes over 24 features.
+std::vector<graph::Attr> tree() {
+    constexpr int64_t kNodes = 127, kInner = 63;
+    PrivateVector<int64_t> zeros(kNodes), ids, features, yes, no, leaves;
+    PrivateVector<PrivateString> modes;
+    for (int64_t i = 0; i < kNodes; ++i) {
+        const bool inner = i < kInner;
+        ids.push_back(i);
+        features.push_back(i % 24);
+        yes.push_back(inner ? 2 * i + 1 : 0);
+        no.push_back(inner ? 2 * i + 2 : 0);
+        modes.emplace_back(inner ? "BRANCH_LEQ" : "LEAF");
+        if (!inner) leaves.push_back(i);
+    }
+    const PrivateVector<int64_t> targets(leaves.size());
+    return {{"nodes_treeids", zeros},
+            {"nodes_nodeids", ids},
+            {"nodes_featureids", features},
+            {"nodes_modes", modes},
+            {"nodes_values", noise(kNodes, 5)},
+            {"nodes_truenodeids", yes},
+            {"nodes_falsenodeids", no},
+            {"target_treeids", targets},
+            {"target_nodeids", leaves},
+            {"target_ids", targets},
+            {"target_weights", noise(leaves.size(), 6)}};
+}
+
+// A model with weights in every place they come to: packed for kernels, as they are, folded at plan time, in long and
+// short lists, in text; and with attached files.
 graph::Model model() {
     coffer::test::Builder b;
     const auto x = b.input("x", coffer::test::type(DType::kFloat, {-1, 3, 16, 16}));
@@ -49,6 +91,19 @@ graph::Model model() {
     const auto y = b.node("MatMul", {flat, folded});
     const auto z = b.node("Add", {y, b.constant("shift", coffer::test::noise({1, 40}, 4))});
     b.output(z, "z");
+    b.output(b.node("ai.onnx.ml::TreeEnsembleRegressor", {flat}, tree()), "forest");
+    b.output(b.node("ai.onnx.ml::LinearRegressor", {flat}, {{"coefficients", noise(24, 7)}}), "line");
+    const auto best = b.node("ArgMax", {z}, {{"axis", int64_t{1}}});
+    const auto text = b.constant("words", Tensor::of<PrivateString>(words("constant", 40)));
+    b.output(b.node("Gather", {text, best}), "word");
+    b.output(b.node("ai.onnx.ml::LabelEncoder", {best},
+                    {{"keys_int64s", PrivateVector<int64_t>{0, 1, 2}}, {"values_strings", words("label", 3)}}),
+             "label");
+    for (const size_t size : {size_t{100}, size_t{50'000}}) {
+        const PrivateVector<float> bytes = noise(size / sizeof(float), static_cast<uint32_t>(size));
+        const Bytes view = std::as_bytes(std::span(bytes));
+        b.model.blobs.push_back({"attached " + std::to_string(size), {view.begin(), view.end()}});
+    }
     b.model.name = "com.acme.detector";
     b.model.version = 7;
     return b.model;
@@ -83,11 +138,29 @@ struct Sealed {
         add("manifest key", schedule.manifest()->key());
         add("payload key", schedule.payload()->key());
         for (const graph::Constant& c : m.constants) {
-            const Bytes bytes = c.tensor.bytes();
-            for (size_t at = 0; at + 32 <= bytes.size(); at += 160) {
-                add(c.name + " at " + std::to_string(at), bytes.subspan(at, 32));
+            if (c.tensor.dtype() == DType::kString) {
+                add_texts(c.tensor.span<PrivateString>());
+            } else {
+                add_runs(c.name, c.tensor.bytes());
             }
         }
+        for (const graph::Node& node : m.graphs[0].nodes) {
+            for (const graph::Attr& attr : node.attrs) {
+                if (const auto* floats = std::get_if<PrivateVector<float>>(&attr.value)) {
+                    add_runs(attr.name, std::as_bytes(std::span(*floats)));
+                }
+                if (attr.name == "values_strings") add_texts(std::get<PrivateVector<PrivateString>>(attr.value));
+                // As the kernel wants them: each beside the number of its target.
+                if (attr.name == "target_weights") {
+                    std::vector<float> pairs;
+                    for (const float weight : std::get<PrivateVector<float>>(attr.value)) {
+                        pairs.insert(pairs.end(), {0.0f, weight});
+                    }
+                    add_runs("planned target_weights", std::as_bytes(std::span(pairs)));
+                }
+            }
+        }
+        for (const graph::Blob& blob : m.blobs) add_runs(blob.name, blob.bytes);
         // What folding gave: as secret as what it came from.
         const std::span<float> weights = m.constants[1].tensor.span<float>();
         std::vector<float> negated(weights.begin(), weights.end());
@@ -95,6 +168,14 @@ struct Sealed {
         for (size_t at = 0; at + 8 <= negated.size(); at += 40) {
             add("-folded at " + std::to_string(at), std::as_bytes(std::span(negated).subspan(at, 8)));
         }
+    }
+    void add_runs(const std::string& name, Bytes bytes) {
+        for (size_t at = 0; at + 32 <= bytes.size(); at += 160) {
+            add(name + " at " + std::to_string(at), bytes.subspan(at, 32));
+        }
+    }
+    void add_texts(std::span<const PrivateString> texts) {
+        for (const PrivateString& text : texts) add(std::string(text), as_bytes(text));
     }
     void add(std::string name, Bytes bytes) {
         REQUIRE(bytes.size() >= 32);
@@ -108,6 +189,10 @@ struct Sealed {
 const Sealed& sealed() {
     static const Sealed s;
     return s;
+}
+
+const Secret& secret_named(const std::string& name) {
+    return *std::ranges::find(sealed().secrets, name, &Secret::name);
 }
 
 // Names of the secrets that `memory` holds.
@@ -201,8 +286,9 @@ TEST_CASE("a core dump of a process with a model open holds no key and no weight
     print(found);
     CHECK(found.empty());
     // The search finds what is there: each secret, once it is leaked.
-    for (const size_t which : {size_t{1}, sealed().secrets.size() - 1}) {
-        const Secret& secret = sealed().secrets[which];
+    for (const char* name : {"file key", "-folded at 0", "nodes_values at 0", "attached 50000 at 0",
+                             "constant, a word that nobody may find, number 7"}) {
+        const Secret& secret = secret_named(name);
         const FileBytes leaky = core_of(hex(secret.bytes));
         CHECK(found_in(leaky, sealed().secrets) == std::vector<std::string>{secret.name});
     }
@@ -216,13 +302,19 @@ TEST_CASE("after everything is closed no key and no weights are left in memory")
     print(found);
     CHECK(found.empty());
 
-    const Secret& secret = sealed().secrets[1];
+    const Secret& secret = secret_named("file key");
     CHECK(found_in(memory_when_stopped("closed", hex(secret.bytes)), sealed().secrets) ==
           std::vector<std::string>{secret.name});
     // While the model is open its weights are there, and so is the key that the keyring holds.
     const auto open = found_in(memory_when_stopped("stop"), sealed().secrets);
     CHECK(std::ranges::count(open, "raw key") == 1);
-    CHECK(std::ranges::count(open, "w at 0") == 1);
+    for (const char* there :
+         {"w at 0", "nodes_values at 0", "planned target_weights at 0", "coefficients at 0", "attached 100 at 0",
+          "attached 50000 at 0", "label, a word that nobody may find, number 2",
+          "constant, a word that nobody may find, number 7"}) {
+        INFO(there);
+        CHECK(std::ranges::count(open, there) == 1);
+    }
     // The keys of the file are gone as soon as it is open.
     for (const char* gone : {"file key", "PRK", "MAC key", "cache key", "manifest key", "payload key"}) {
         CHECK(std::ranges::count(open, gone) == 0);

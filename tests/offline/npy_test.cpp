@@ -83,15 +83,15 @@ TEST_CASE("types NumPy lacks are widened") {
 }
 
 TEST_CASE("Unicode text round-trips") {
-    const std::vector<std::string> texts = {"", "abc", "h\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
-                                            std::string("a\0b", 3)};
-    const Tensor t = Tensor::of<std::string>(texts);
+    const std::vector<PrivateString> texts = {"", "abc", "h\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+                                              PrivateString("a\0b", 3)};
+    const Tensor t = Tensor::of<PrivateString>(texts);
     const auto file = format_npy(t.view()).value();
     const Tensor back = parse_npy(file).value();
-    CHECK(std::ranges::equal(back.span<std::string>(), texts));
+    CHECK(std::ranges::equal(back.span<PrivateString>(), texts));
     CHECK(as_text(file).find("'<U4'") != std::string_view::npos);
-    const std::vector<std::string> bad = {"\xff"};
-    CHECK(format_npy(Tensor::of<std::string>(bad).view()).error().code() == Code::kInvalidArgument);
+    const std::vector<PrivateString> bad = {"\xff"};
+    CHECK(format_npy(Tensor::of<PrivateString>(bad).view()).error().code() == Code::kInvalidArgument);
 }
 
 TEST_CASE("Fortran order becomes row-major") {
@@ -102,7 +102,7 @@ TEST_CASE("Fortran order becomes row-major") {
     CHECK(std::ranges::equal(t.span<int16_t>(), std::vector<int16_t>{1, 3, 5, 2, 4, 6}));
     const auto text =
         npy("{'descr': '<U1', 'fortran_order': True, 'shape': (2, 2)}", bytes_of<uint32_t>({'a', 'b', 'c', 'd'}));
-    CHECK(parse_npy(as_bytes(text)).value().span<std::string>()[1] == "c");
+    CHECK(parse_npy(as_bytes(text)).value().span<PrivateString>()[1] == "c");
 }
 
 TEST_CASE("versions 1 to 3 and Python 2 headers are read") {
@@ -191,9 +191,9 @@ TEST_CASE("files are written whole and read back") {
     const std::vector<float> values = {1, 2, 3};
     REQUIRE(write_npy(path, Tensor::of<float>(values).view()).ok());
     REQUIRE(std::ranges::equal(read_npy(path).value().span<float>(), values));
-    const std::vector<std::string> texts = {"a", "bc"};
-    REQUIRE(write_npy(path, Tensor::of<std::string>(texts).view()).ok());
-    REQUIRE(std::ranges::equal(read_npy(path).value().span<std::string>(), texts));
+    const std::vector<PrivateString> texts = {"a", "bc"};
+    REQUIRE(write_npy(path, Tensor::of<PrivateString>(texts).view()).ok());
+    REQUIRE(std::ranges::equal(read_npy(path).value().span<PrivateString>(), texts));
     CHECK(std::distance(fs::directory_iterator(folder), {}) == 1);
     CHECK(read_npy((folder / "absent.npy").string()).error().code() == Code::kNotFound);
     CHECK(write_npy((folder / "no" / "x.npy").string(), Tensor::of<float>(values).view()).error().code() ==

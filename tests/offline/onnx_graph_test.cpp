@@ -83,7 +83,7 @@ TEST_CASE("every form of Constant becomes a constant") {
     CHECK(elements<int64_t>(value(attr_i("value_int", 7))) == std::vector<int64_t>{7});
     CHECK(value(attr_i("value_int", 7)).shape() == Shape{});
     CHECK(elements<float>(value(attr_f("value_float", 0.5f))) == std::vector<float>{0.5f});
-    CHECK(elements<std::string>(value(attr_s("value_string", "hi"))) == std::vector<std::string>{"hi"});
+    CHECK(elements<PrivateString>(value(attr_s("value_string", "hi"))) == std::vector<PrivateString>{"hi"});
     CHECK(elements<int64_t>(value(attr_ints("value_ints", {1, 2}))) == std::vector<int64_t>{1, 2});
     CHECK(value(attr_ints("value_ints", {1, 2})).shape() == Shape{2});
     CHECK(elements<float>(value(attr_floats("value_floats", {1, 2}))) == std::vector<float>{1, 2});

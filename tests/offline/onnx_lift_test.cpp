@@ -198,9 +198,10 @@ TEST_CASE("LabelEncoder of opset 1 gets keys and values by its input's type") {
                                  {value_info("l", type, {2})}, {name_only("y")}));
         return Lifted{imported(file.message(8, opset(1, "ai.onnx.ml")))};
     };
-    const std::vector<std::string> texts = {"cat", "dog"};
-    CHECK(attr<std::vector<std::string>>(encode(DType::kString).node(), "keys_strings") == texts);
-    CHECK(attr<Ints>(encode(DType::kString).node(), "values_int64s") == Ints{0, 1});
-    CHECK(attr<Ints>(encode(DType::kInt64).node(), "keys_int64s") == Ints{0, 1});
-    CHECK(attr<std::vector<std::string>>(encode(DType::kInt64).node(), "values_strings") == texts);
+    const PrivateVector<PrivateString> texts = {"cat", "dog"};
+    CHECK(attr<PrivateVector<PrivateString>>(encode(DType::kString).node(), "keys_strings") == texts);
+    CHECK(attr<PrivateVector<int64_t>>(encode(DType::kString).node(), "values_int64s") ==
+          PrivateVector<int64_t>{0, 1});
+    CHECK(attr<PrivateVector<int64_t>>(encode(DType::kInt64).node(), "keys_int64s") == PrivateVector<int64_t>{0, 1});
+    CHECK(attr<PrivateVector<PrivateString>>(encode(DType::kInt64).node(), "values_strings") == texts);
 }

@@ -90,7 +90,7 @@ TEST_CASE("known models have the parts they are known for") {
 
     const graph::Model forest = load("tabular_forest");
     CHECK(forest.graphs[0].nodes.at(0).op == "ai.onnx.ml::TreeEnsembleClassifier");
-    CHECK(attr<std::vector<int64_t>>(forest.graphs[0].nodes[0], "nodes_nodeids").size() > 10000);
+    CHECK(attr<PrivateVector<int64_t>>(forest.graphs[0].nodes[0], "nodes_nodeids").size() > 10000);
 }
 
 TEST_CASE("models of the folder COFFER_TEST_MODELS import") {

@@ -98,8 +98,8 @@ TEST_CASE("typed fields, packed or one by one") {
           std::vector<uint64_t>{~uint64_t{0}});
     CHECK(read(packed(typed(DType::kFloat16, {1}), 5, {0x3c00})).span<Float16>()[0].bits == 0x3c00);
     CHECK(load_double(read(packed(typed(DType::kFloat8E4M3FN, {1}), 5, {0x38})).view(), 0) == 1);
-    CHECK(elements<std::string>(read(typed(DType::kString, {2}).text(6, "a").text(6, std::string("b\0", 2)))) ==
-          std::vector<std::string>{"a", std::string("b\0", 2)});
+    CHECK(elements<PrivateString>(read(typed(DType::kString, {2}).text(6, "a").text(6, std::string("b\0", 2)))) ==
+          std::vector<PrivateString>{"a", PrivateString("b\0", 2)});
     CHECK(read(typed(DType::kComplex64, {1}).text(4, raw_of<float>({1, 2}))).nbytes() == 8);
     const Tensor four = read(packed(typed(DType::kInt4, {3}), 5, {0x8f, 0x07}));
     CHECK(load_int(four.view(), 0) == -1);

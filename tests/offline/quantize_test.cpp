@@ -39,7 +39,7 @@ graph::Model small_network() {
     const auto w1 = m.add_constant(g, "w1", random_floats(Shape{4, 4, 3, 3}, 1, 0.3f));
     const auto w2 = m.add_constant(g, "w2", random_floats(Shape{4, 4, 3, 3}, 2, 0.3f));
     const auto b1 = m.add_constant(g, "b1", random_floats(Shape{4}, 3));
-    const std::vector<graph::Attr> attrs = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
+    const std::vector<graph::Attr> attrs = {{"pads", PrivateVector<int64_t>{1, 1, 1, 1}}};
     g.nodes.push_back({"Conv", "first", {x, w1, b1}, {a}, attrs});
     g.nodes.push_back({"Relu", "relu", {a}, {b}, {}});
     g.nodes.push_back({"Conv", "second", {b, w2}, {c}, attrs});

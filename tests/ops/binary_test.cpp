@@ -147,12 +147,13 @@ TEST_CASE("where selects among all widths") {
         }
     }
     const auto text = reference({.op = "Where",
-                                 .inputs = {values<bool>({true, false}), values<std::string>({"a", "b"}),
-                                            values<std::string>(Shape{}, {"c"})}});
-    CHECK(text[0].span<std::string>()[0] == "a");
-    CHECK(text[0].span<std::string>()[1] == "c");
-    CHECK(same(reference({.op = "Equal", .inputs = {values<std::string>({"a", "b"}), values<std::string>({"a"})}})[0],
-               values<bool>({true, false})));
+                                 .inputs = {values<bool>({true, false}), values<PrivateString>({"a", "b"}),
+                                            values<PrivateString>(Shape{}, {"c"})}});
+    CHECK(text[0].span<PrivateString>()[0] == "a");
+    CHECK(text[0].span<PrivateString>()[1] == "c");
+    CHECK(same(
+        reference({.op = "Equal", .inputs = {values<PrivateString>({"a", "b"}), values<PrivateString>({"a"})}})[0],
+        values<bool>({true, false})));
 }
 
 TEST_CASE("prelu and the biased gelus") {

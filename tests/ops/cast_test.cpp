@@ -45,23 +45,23 @@ TEST_CASE("64-bit integers are rounded once") {
 }
 
 TEST_CASE("text to numbers and back") {
-    const Tensor text = values<std::string>({"3.25", "-1e3", "+INF", "nan", "42"});
+    const Tensor text = values<PrivateString>({"3.25", "-1e3", "+INF", "nan", "42"});
     CHECK(same(reference(cast(text, DType::kFloat))[0], values<float>({3.25f, -1000, kInf, kNaN, 42})));
-    CHECK(same(reference(cast(values<std::string>({"9223372036854775807", "100.5", "-3"}), DType::kInt64))[0],
+    CHECK(same(reference(cast(values<PrivateString>({"9223372036854775807", "100.5", "-3"}), DType::kInt64))[0],
                values<int64_t>({std::numeric_limits<int64_t>::max(), 100, -3})));
-    CHECK(reference(cast(values<std::string>({"18446744073709551615"}), DType::kUint64))[0].span<uint64_t>()[0] ==
+    CHECK(reference(cast(values<PrivateString>({"18446744073709551615"}), DType::kUint64))[0].span<uint64_t>()[0] ==
           ~uint64_t{0});
     const auto printed = reference(cast(values<float>({0.1f, -kInf, kNaN, 100}), DType::kString))[0];
-    CHECK(printed.span<std::string>()[0] == "0.1");
-    CHECK(printed.span<std::string>()[1] == "-INF");
-    CHECK(printed.span<std::string>()[2] == "NaN");
-    CHECK(printed.span<std::string>()[3] == "100");
-    CHECK(reference(cast(values<uint64_t>({~uint64_t{0}}), DType::kString))[0].span<std::string>()[0] ==
+    CHECK(printed.span<PrivateString>()[0] == "0.1");
+    CHECK(printed.span<PrivateString>()[1] == "-INF");
+    CHECK(printed.span<PrivateString>()[2] == "NaN");
+    CHECK(printed.span<PrivateString>()[3] == "100");
+    CHECK(reference(cast(values<uint64_t>({~uint64_t{0}}), DType::kString))[0].span<PrivateString>()[0] ==
           "18446744073709551615");
-    CHECK_THAT(refusal(cast(values<std::string>({"1", "Hello"}), DType::kFloat)),
+    CHECK_THAT(refusal(cast(values<PrivateString>({"1", "Hello"}), DType::kFloat)),
                Catch::Contains("'Hello' at element 1"));
-    CHECK_THAT(refusal(cast(values<std::string>({""}), DType::kInt32)), Catch::Contains("is not a int32"));
-    CHECK_THAT(refusal(cast(values<std::string>({"5x"}), DType::kInt32)), Catch::Contains("'5x'"));
+    CHECK_THAT(refusal(cast(values<PrivateString>({""}), DType::kInt32)), Catch::Contains("is not a int32"));
+    CHECK_THAT(refusal(cast(values<PrivateString>({"5x"}), DType::kInt32)), Catch::Contains("'5x'"));
 }
 
 TEST_CASE("small floats with and without saturation") {

@@ -144,14 +144,14 @@ TEST_CASE("Scan walks slices in either direction along any axis") {
     const Value x(values<float>(Shape{2, 3}, {1, 2, 3, 10, 20, 30}));
     const std::vector<graph::Attr> attrs{kBody,
                                          {"num_scan_inputs", int64_t{1}},
-                                         {"scan_input_axes", std::vector<int64_t>{1}},
-                                         {"scan_input_directions", std::vector<int64_t>{1}}};
+                                         {"scan_input_axes", PrivateVector<int64_t>{1}},
+                                         {"scan_input_directions", PrivateVector<int64_t>{1}}};
     const auto r = run("Scan", attrs, {Value(Tensor::scalar(0.0f)), x}, 2, body);
     REQUIRE(r.ok());
     CHECK(same((*r)[0].tensor, Tensor::scalar(66.0f)));
     CHECK(same((*r)[1].tensor, values<float>({33, 55, 66})));
     auto bad = attrs;
-    bad[2].value = std::vector<int64_t>{2};
+    bad[2].value = PrivateVector<int64_t>{2};
     CHECK(run("Scan", bad, {Value(Tensor::scalar(0.0f)), x}, 2, body).error().message().find("axis 2") !=
           std::string::npos);
     bad[1].value = int64_t{5};

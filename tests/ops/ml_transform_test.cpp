@@ -6,9 +6,9 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = std::vector<int64_t>;
-using Floats = std::vector<float>;
-using Strings = std::vector<std::string>;
+using Ints = PrivateVector<int64_t>;
+using Floats = PrivateVector<float>;
+using Strings = PrivateVector<PrivateString>;
 
 Tensor matrix(int64_t rows, std::vector<float> values) {
     Tensor t = Tensor::create(DType::kFloat, {rows, static_cast<int64_t>(values.size()) / rows}).value();
@@ -80,9 +80,9 @@ TEST_CASE("LabelEncoder with tens of thousands of keys", "[ml]") {
 
 TEST_CASE("CategoryMapper, OneHotEncoder and FeatureVectorizer", "[ml]") {
     Tensor text = Tensor::create(DType::kString, {3}).value();
-    text.span<std::string>()[0] = "b";
-    text.span<std::string>()[1] = "a";
-    text.span<std::string>()[2] = "c";
+    text.span<PrivateString>()[0] = "b";
+    text.span<PrivateString>()[1] = "a";
+    text.span<PrivateString>()[2] = "c";
     CHECK(ints(run(ml("CategoryMapper", {text},
                       {{"cats_int64s", Ints{1, 2}}, {"cats_strings", Strings{"a", "b"}}}))[0]) == Ints{2, 1, -1});
     const std::vector<graph::Attr> cats = {{"cats_strings", Strings{"a", "b"}}};

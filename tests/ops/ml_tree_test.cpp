@@ -6,9 +6,9 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = std::vector<int64_t>;
-using Floats = std::vector<float>;
-using Strings = std::vector<std::string>;
+using Ints = PrivateVector<int64_t>;
+using Floats = PrivateVector<float>;
+using Strings = PrivateVector<PrivateString>;
 
 // A random forest in the form with node ids. Split values and X are small integers, so that ties and equality
 // happen; `modes` are drawn from for inner nodes.

@@ -12,12 +12,12 @@ Tensor ints(std::initializer_list<int64_t> list) {
 }
 
 std::vector<std::string> strings(const Tensor& t) {
-    const auto s = t.span<const std::string>();
+    const auto s = t.span<const PrivateString>();
     return {s.begin(), s.end()};
 }
 Tensor words(std::initializer_list<const char*> list) {
     Tensor t = empty(DType::kString, Shape{static_cast<int64_t>(list.size())});
-    std::copy(list.begin(), list.end(), t.span<std::string>().begin());
+    std::copy(list.begin(), list.end(), t.span<PrivateString>().begin());
     return t;
 }
 
@@ -33,8 +33,8 @@ void check_moves(NodeCase c, const Shape& shape) {
 
 TEST_CASE("strided copies agree with the reference") {
     const Tensor none;
-    for (const std::vector<int64_t>& perm :
-         {std::vector<int64_t>{0, 2, 3, 1}, {0, 3, 1, 2}, {3, 2, 1, 0}, {0, 1, 2, 3}, {2, 3, 0, 1}}) {
+    for (const PrivateVector<int64_t>& perm :
+         {PrivateVector<int64_t>{0, 2, 3, 1}, {0, 3, 1, 2}, {3, 2, 1, 0}, {0, 1, 2, 3}, {2, 3, 0, 1}}) {
         check_moves({.op = "Transpose", .attrs = {{"perm", perm}}, .inputs = {none}}, Shape{2, 5, 7, 67});
     }
     check_moves({.op = "Transpose", .inputs = {none}}, Shape{133, 70});
@@ -140,9 +140,9 @@ TEST_CASE("hostile shapes and attributes are refused with their values") {
     refused({.op = "Squeeze", .inputs = {x, ints({0})}}, "is not 1");
     refused({.op = "Unsqueeze", .inputs = {x, ints({0, 0})}}, "given twice");
     refused({.op = "Unsqueeze", .inputs = {x, ints({0, 1, 2, 3, 4, 5, 6})}}, "rank 9");
-    refused({.op = "Transpose", .attrs = {{"perm", std::vector<int64_t>{0, 0}}}, .inputs = {x}}, "given twice");
-    refused({.op = "Transpose", .attrs = {{"perm", std::vector<int64_t>{0, 2}}}, .inputs = {x}}, "axis 2");
-    refused({.op = "Transpose", .attrs = {{"perm", std::vector<int64_t>{0}}}, .inputs = {x}}, "perm has 1");
+    refused({.op = "Transpose", .attrs = {{"perm", PrivateVector<int64_t>{0, 0}}}, .inputs = {x}}, "given twice");
+    refused({.op = "Transpose", .attrs = {{"perm", PrivateVector<int64_t>{0, 2}}}, .inputs = {x}}, "axis 2");
+    refused({.op = "Transpose", .attrs = {{"perm", PrivateVector<int64_t>{0}}}, .inputs = {x}}, "perm has 1");
     refused({.op = "Expand", .inputs = {x, ints({4})}}, "cannot broadcast");
     refused({.op = "Expand", .inputs = {x, ints({-1, 3})}}, "bad shape");
     refused({.op = "Expand", .inputs = {x, ints({kHuge, 2, 3})}}, "too large");
@@ -208,10 +208,10 @@ TEST_CASE("hostile shapes and attributes are refused with their values") {
             "dft_length -4");
     refused({.op = "HannWindow", .inputs = {values<int64_t>(Shape{}, {-1})}}, "size -1");
     refused({.op = "Col2Im",
-             .attrs = {{"strides", std::vector<int64_t>{0, 1}}},
+             .attrs = {{"strides", PrivateVector<int64_t>{0, 1}}},
              .inputs = {random_tensor(Shape{1, 1, 1}, 1), ints({1, 1}), ints({1, 1})}},
             "stride 0");
-    refused({.op = "RandomUniform", .attrs = {{"shape", std::vector<int64_t>{-1}}}}, "negative");
+    refused({.op = "RandomUniform", .attrs = {{"shape", PrivateVector<int64_t>{-1}}}}, "negative");
 }
 
 TEST_CASE("scatter reductions keep NaN and the order of unsigned numbers") {
@@ -229,8 +229,9 @@ TEST_CASE("scatter reductions keep NaN and the order of unsigned numbers") {
 }
 
 TEST_CASE("random ops repeat with a seed and keep to their range") {
-    const NodeCase c{.op = "RandomUniform",
-                     .attrs = {{"shape", std::vector<int64_t>{1000}}, {"seed", 3.0f}, {"low", 2.0f}, {"high", 4.0f}}};
+    const NodeCase c{
+        .op = "RandomUniform",
+        .attrs = {{"shape", PrivateVector<int64_t>{1000}}, {"seed", 3.0f}, {"low", 2.0f}, {"high", 4.0f}}};
     const Tensor a = reference(c)[0], b = reference(c)[0];
     double sum = 0;
     for (int64_t i = 0; i < 1000; ++i) {
@@ -239,8 +240,9 @@ TEST_CASE("random ops repeat with a seed and keep to their range") {
         sum += v;
     }
     CHECK(sum / 1000 == Approx(3).margin(0.1));
-    const Tensor n = reference(
-        {.op = "RandomNormal", .attrs = {{"shape", std::vector<int64_t>{4000}}, {"seed", 1.0f}, {"mean", 5.0f}}})[0];
+    const Tensor n =
+        reference({.op = "RandomNormal",
+                   .attrs = {{"shape", PrivateVector<int64_t>{4000}}, {"seed", 1.0f}, {"mean", 5.0f}}})[0];
     double mean = 0, square = 0;
     for (float v : n.span<float>()) mean += v / 4000, square += (v - 5) * (v - 5) / 4000;
     CHECK(mean == Approx(5).margin(0.1));

@@ -8,7 +8,7 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = std::vector<int64_t>;
+using Ints = PrivateVector<int64_t>;
 
 NodeCase pool(const char* op, Tensor x, Ints kernel, Ints strides = {}, Ints pads = {}, Ints dilations = {}) {
     NodeCase c{.op = op, .inputs = {std::move(x)}};

@@ -92,20 +92,21 @@ TEST_CASE("what the kernels do not do is left to the reference", "[rnn]") {
     coupled.attrs.push_back({"input_forget", int64_t{1}});
     CHECK(check_variants(coupled, 0, 0) == 0);
     NodeCase relu = layer(kLayers[0], {2, 1, 3, 4}, "forward", false, true, false);
-    relu.attrs.push_back({"activations", std::vector<std::string>{"Relu"}});
+    relu.attrs.push_back({"activations", PrivateVector<PrivateString>{"Relu"}});
     CHECK(check_variants(relu, 0, 0) == 0);
 }
 
 TEST_CASE("activations take their parameters in order", "[rnn]") {
     // One unit without recurrence or bias: y = f(x).
-    const auto run = [](const char* name, std::vector<float> alpha, std::vector<float> beta, float x) {
+    const auto run = [](const char* name, PrivateVector<float> alpha, PrivateVector<float> beta, float x) {
         NodeCase c{.op = "RNN"};
         for (const float v : {x, 1.0f, 0.0f}) {
             c.inputs.push_back(Tensor::create(DType::kFloat, {1, 1, 1}).value());
             c.inputs.back().span<float>()[0] = v;
         }
-        c.attrs = {
-            {"activations", std::vector<std::string>{name}}, {"activation_alpha", alpha}, {"activation_beta", beta}};
+        c.attrs = {{"activations", PrivateVector<PrivateString>{name}},
+                   {"activation_alpha", alpha},
+                   {"activation_beta", beta}};
         auto r = NodeRunner(c).reference();
         if (!r.ok()) FAIL(r.error().message());
         return (*r)[0].span<float>()[0];
@@ -146,9 +147,9 @@ TEST_CASE("recurrent layers refuse what makes no sense", "[rnn]") {
     CHECK(broken([](NodeCase& c) { c.attrs[2].value = int64_t{2}; }).find("layout is 2") != std::string::npos);
     CHECK(broken([](NodeCase& c) { c.attrs.push_back({"clip", -1.0f}); }).find("clip") != std::string::npos);
     CHECK(broken([](NodeCase& c) {
-              c.attrs.push_back({"activations", std::vector<std::string>{"Sigmoid", "Tanh"}});
+              c.attrs.push_back({"activations", PrivateVector<PrivateString>{"Sigmoid", "Tanh"}});
           }).find("has 2 names, must be 3") != std::string::npos);
     CHECK(broken([](NodeCase& c) {
-              c.attrs.push_back({"activations", std::vector<std::string>{"Sigmoid", "Tanh", "Sine"}});
+              c.attrs.push_back({"activations", PrivateVector<PrivateString>{"Sigmoid", "Tanh", "Sine"}});
           }).find("'Sine'") != std::string::npos);
 }

@@ -66,11 +66,11 @@ TEST_CASE("string ops refuse what is not for them") {
                              {"min_gram_length", int64_t{1}},
                              {"max_gram_length", int64_t{1}},
                              {"max_skip_count", int64_t{0}},
-                             {"ngram_counts", std::vector<int64_t>{0}},
-                             {"ngram_indexes", std::vector<int64_t>{-1}},
-                             {"pool_int64s", std::vector<int64_t>{7}}},
+                             {"ngram_counts", PrivateVector<int64_t>{0}},
+                             {"ngram_indexes", PrivateVector<int64_t>{-1}},
+                             {"pool_int64s", PrivateVector<int64_t>{7}}},
                    .inputs = {values<int64_t>({7})}};
     CHECK(refusal(grams).find("-1") != std::string::npos);
-    grams.attrs[5].value = std::vector<int64_t>{0, 1};
+    grams.attrs[5].value = PrivateVector<int64_t>{0, 1};
     CHECK(refusal(grams).find("for 1 n-grams") != std::string::npos);
 }

@@ -62,9 +62,11 @@ inline Builder small_cnn() {
     Builder b;
     const auto x = b.input("x", type(DType::kFloat, {-1, 3, 16, 16}));
     const auto w = b.constant("w", noise({24, 3, 3, 3}, 1)), bias = b.constant("b", noise({24}, 2));
-    const auto conv = b.node("Conv", {x, w, bias}, {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+    const auto conv = b.node("Conv", {x, w, bias}, {{"pads", PrivateVector<int64_t>{1, 1, 1, 1}}});
     const auto relu = b.node("Relu", {conv});
-    const auto pooled = b.node("MaxPool", {relu}, {{"kernel_shape", std::vector<int64_t>{2, 2}}, {"strides", std::vector<int64_t>{2, 2}}});
+    const auto pooled =
+        b.node("MaxPool", {relu},
+               {{"kernel_shape", PrivateVector<int64_t>{2, 2}}, {"strides", PrivateVector<int64_t>{2, 2}}});
     const auto mean = b.node("GlobalAveragePool", {pooled});
     const auto flat = b.node("Flatten", {mean});
     const auto y = b.node("Gemm", {flat, b.constant("m", noise({24, 10}, 3)), b.constant("c", noise({10}, 4))});

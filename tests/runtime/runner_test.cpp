@@ -155,7 +155,7 @@ TEST_CASE("nodes whose shapes depend on data run between stages") {
     Builder b;
     const auto x = b.input("x", type(DType::kFloat, {6}));
     const auto at = b.node("NonZero", {x});
-    const auto rows = b.node("Transpose", {at}, {{"perm", std::vector<int64_t>{1, 0}}});
+    const auto rows = b.node("Transpose", {at}, {{"perm", PrivateVector<int64_t>{1, 0}}});
     const auto picked = b.node("GatherND", {x, rows});
     const auto relu = b.node("Relu", {picked});
     const auto y = b.node("Add", {relu, b.constant("one", Tensor::scalar(1.0f))});

@@ -53,7 +53,7 @@ std::string compare(const Value& got, const Value& want, const Tolerance& t) {
     }
     for (int64_t i = 0; i < a.elements(); ++i) {
         if (a.dtype == DType::kString) {
-            if (a.as<std::string>()[i] != b.as<std::string>()[i]) return fmt::format("element {} differs", i);
+            if (a.as<PrivateString>()[i] != b.as<PrivateString>()[i]) return fmt::format("element {} differs", i);
             continue;
         }
         if (a.dtype == DType::kComplex64 || a.dtype == DType::kComplex128) {

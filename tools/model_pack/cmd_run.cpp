@@ -84,7 +84,7 @@ std::string preview(const TensorView& t) {
     std::string text;
     for (int64_t i = 0; i < std::min(t.elements(), kPrinted); ++i) {
         if (i > 0) text += " ";
-        text += t.dtype == DType::kString ? t.as<std::string>()[i]
+        text += t.dtype == DType::kString ? std::string(t.as<PrivateString>()[i])
                 : is_floating(t.dtype)    ? fmt::format("{:.6g}", load_double(t, i))
                                           : fmt::format("{}", load_int(t, i));
     }

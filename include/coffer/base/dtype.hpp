@@ -5,7 +5,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+
+#include "coffer/base/private_memory.hpp"
 
 namespace coffer {
 
@@ -104,6 +105,6 @@ template <> inline constexpr DType dtype_of<uint64_t> = DType::kUint64;
 template <> inline constexpr DType dtype_of<bool> = DType::kBool;
 template <> inline constexpr DType dtype_of<Float16> = DType::kFloat16;
 template <> inline constexpr DType dtype_of<Bfloat16> = DType::kBfloat16;
-template <> inline constexpr DType dtype_of<std::string> = DType::kString;
+template <> inline constexpr DType dtype_of<PrivateString> = DType::kString;
 
 }  // namespace coffer

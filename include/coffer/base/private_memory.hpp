@@ -1,5 +1,5 @@
-// Memory for what a sealed file keeps secret and for what is computed from it: tensors and scratch. It is zero when
-// handed out, kept out of core dumps, and wiped when it is released. Not for keys: those are locked in memory besides
+// Memory for what a sealed file keeps secret and for what is computed from it: tensors, scratch, lists, text. It is
+// zero when handed out, kept out of core dumps, and wiped when it is released. Not for keys: those are locked besides
 // (crypto/secret.hpp). Small pieces share pages, which are kept for reuse; large ones have their own.
 #pragma once
 
@@ -7,12 +7,33 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace coffer {
 
 // 64-byte aligned; nullptr when there is no memory. Release with the same size.
 void* allocate_private(size_t size) noexcept;
 void release_private(void* memory, size_t size) noexcept;
+// As containers expect: throws std::bad_alloc when there is no memory.
+void* allocate_private_or_throw(size_t size);
+
+template <class T>
+struct PrivateAllocator {
+    using value_type = T;
+    PrivateAllocator() = default;
+    template <class U>
+    PrivateAllocator(const PrivateAllocator<U>&) noexcept {}
+
+    // Containers keep the product in range.
+    T* allocate(size_t count) { return static_cast<T*>(allocate_private_or_throw(count * sizeof(T))); }
+    void deallocate(T* memory, size_t count) noexcept { release_private(memory, count * sizeof(T)); }
+    friend bool operator==(const PrivateAllocator&, const PrivateAllocator&) { return true; }
+};
+template <class T>
+using PrivateVector = std::vector<T, PrivateAllocator<T>>;
+// A short one lies in the object itself: keep it where that is private too, in a tensor or a PrivateVector.
+using PrivateString = std::basic_string<char, std::char_traits<char>, PrivateAllocator<char>>;
 
 // How much memory the tensors that a thread makes may take together, until they are gone. A model decides what its
 // nodes ask for, so a run must have a limit.

@@ -14,7 +14,7 @@
 
 namespace coffer {
 
-// Does not own `data`. For kString the elements are std::string objects.
+// Does not own `data`. For kString the elements are PrivateString objects.
 struct TensorView {
     void* data = nullptr;
     DType dtype = DType::kUndefined;
@@ -22,11 +22,12 @@ struct TensorView {
 
     template <class T>
     T* as() const {
+        static_assert(!std::is_same_v<std::remove_cv_t<T>, std::string>, "strings of tensors are PrivateString");
         return static_cast<T*>(data);
     }
     template <class T>
     std::span<T> span() const {
-        return {static_cast<T*>(data), static_cast<size_t>(shape.elements())};
+        return {as<T>(), static_cast<size_t>(shape.elements())};
     }
     int64_t elements() const { return shape.elements(); }
     size_t nbytes() const;  // 0 when it cannot be expressed
@@ -37,7 +38,7 @@ struct TensorView {
 class Tensor {
    public:
     Tensor() = default;
-    // Zeroed storage, 64-byte aligned; std::string elements are constructed.
+    // Zeroed storage, 64-byte aligned; PrivateString elements are constructed.
     static Result<Tensor> create(DType dtype, const Shape& shape);
     // Wraps memory owned elsewhere.
     static Tensor wrap(TensorView view, std::shared_ptr<const void> owner);

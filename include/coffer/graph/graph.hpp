@@ -49,8 +49,8 @@ struct GraphRef {
     uint32_t index = 0;  // into Model::graphs; greater than the index of the graph that holds the node
 };
 
-using AttrValue = std::variant<int64_t, float, std::string, std::vector<int64_t>, std::vector<float>,
-                               std::vector<std::string>, Tensor, GraphRef>;
+using AttrValue = std::variant<int64_t, float, std::string, PrivateVector<int64_t>, PrivateVector<float>,
+                               PrivateVector<PrivateString>, Tensor, GraphRef>;
 struct Attr {
     std::string name;
     AttrValue value;
@@ -91,7 +91,7 @@ struct StatePair {
 
 struct Blob {
     std::string name;  // "labels.txt"
-    std::vector<std::byte> bytes;
+    PrivateVector<std::byte> bytes;
 };
 
 struct Model {

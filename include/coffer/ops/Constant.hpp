@@ -42,8 +42,9 @@ struct Constant : MoveOp<Constant> {
     static Status give(MoveContext& m, const T& scalar) {
         return put(m, {const_cast<T*>(&scalar), dtype_of<T>, Shape{}});
     }
+    static Status give(MoveContext& m, const std::string& text) { return give(m, PrivateString(text)); }
     template <class T>
-    static Status give(MoveContext& m, const std::vector<T>& list) {
+    static Status give(MoveContext& m, const PrivateVector<T>& list) {
         return put(m, {const_cast<T*>(list.data()), dtype_of<T>, Shape{static_cast<int64_t>(list.size())}});
     }
     static Status put(MoveContext& m, const TensorView& from) {

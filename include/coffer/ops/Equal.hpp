@@ -15,7 +15,7 @@ struct Equal : Compare<Equal, kNumbers | kBools | kStrings, float, int32_t, int6
         const BroadcastOffset at_a(a.shape, c.output(0).shape), at_b(b.shape, c.output(0).shape);
         for (size_t k = 0; k < dst.size(); ++k) {
             const auto i = static_cast<int64_t>(k);
-            dst[k] = a.as<std::string>()[at_a(i)] == b.as<std::string>()[at_b(i)];
+            dst[k] = a.as<PrivateString>()[at_a(i)] == b.as<PrivateString>()[at_b(i)];
         }
         return {};
     }

@@ -39,7 +39,7 @@ struct Identity {
     static void copy(const TensorView& src, const TensorView& dst) {
         if (src.data == dst.data) return;
         if (src.dtype == DType::kString) {
-            std::ranges::copy(src.span<std::string>(), dst.span<std::string>().begin());
+            std::ranges::copy(src.span<PrivateString>(), dst.span<PrivateString>().begin());
         } else {
             std::memcpy(dst.data, src.data, src.nbytes());
         }

@@ -43,7 +43,7 @@ struct NonZero {
 
  private:
     static bool set_at(const TensorView& x, int64_t i) {
-        if (x.dtype == DType::kString) return !x.as<const std::string>()[i].empty();
+        if (x.dtype == DType::kString) return !x.as<const PrivateString>()[i].empty();
         if (x.dtype == DType::kComplex64)
             return x.as<const float>()[2 * i] != 0 || x.as<const float>()[2 * i + 1] != 0;
         if (x.dtype == DType::kComplex128)

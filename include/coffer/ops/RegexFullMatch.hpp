@@ -28,7 +28,7 @@ struct RegexFullMatch {
     static Status reference(RunContext& c) {
         Regex regex;
         if (!regex.compile(c.attr_s("pattern"))) return c.unsupported("pattern '", c.attr_s("pattern"), "'");
-        const auto strings = c.input(0).span<const std::string>();
+        const auto strings = c.input(0).span<const PrivateString>();
         for (size_t i = 0; i < strings.size(); ++i) c.output(0).as<uint8_t>()[i] = regex.full_match(strings[i]);
         return {};
     }

@@ -38,8 +38,8 @@ struct StringConcat : MoveOp<StringConcat> {
                 for (size_t k = 0; k < 2; ++k) at[k] += rest % to[a] * step[k][size_t(a)];
                 rest /= to[a];
             }
-            m.result(0).as<std::string>()[i] =
-                m.value(0)->as<std::string>()[at[0]] + m.value(1)->as<std::string>()[at[1]];
+            m.result(0).as<PrivateString>()[i] =
+                m.value(0)->as<PrivateString>()[at[0]] + m.value(1)->as<PrivateString>()[at[1]];
         }
         return {};
     }

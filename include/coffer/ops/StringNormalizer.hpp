@@ -36,33 +36,33 @@ struct StringNormalizer {
         return {};
     }
     static Status reference(RunContext& c) {
-        const auto strings = c.input(0).span<const std::string>();
+        const auto strings = c.input(0).span<const PrivateString>();
         const auto stops = c.attr_strings("stopwords");
         const std::string_view action = c.attr_s("case_change_action");
         const bool exact = c.attr_i("is_case_sensitive") != 0;
-        const auto dropped = [&](const std::string& s) {
-            for (const std::string& stop : stops) {
+        const auto dropped = [&](const PrivateString& s) {
+            for (const PrivateString& stop : stops) {
                 if (exact ? s == stop : change(s, false) == change(stop, false)) return true;
             }
             return false;
         };
         int64_t kept = 0;
-        for (const std::string& s : strings) kept += !dropped(s);
+        for (const PrivateString& s : strings) kept += !dropped(s);
         if (!c.output(0).data) {  // when nothing is left, one empty string is
             Shape to = c.input(0).shape;
             to[to.rank() - 1] = std::max<int64_t>(kept, 1);
             COFFER_TRY(c.allocate(0, DType::kString, to));
-            if (kept == 0) c.output(0).as<std::string>()[0].clear();
+            if (kept == 0) c.output(0).as<PrivateString>()[0].clear();
         }
-        auto* out = c.output(0).as<std::string>();
-        for (const std::string& s : strings) {
+        auto* out = c.output(0).as<PrivateString>();
+        for (const PrivateString& s : strings) {
             if (!dropped(s)) *out++ = action == "NONE" ? s : change(s, action == "UPPER");
         }
         return {};
     }
 
  private:
-    static std::string change(std::string s, bool upper) {
+    static PrivateString change(PrivateString s, bool upper) {
         for (char& ch : s) {
             if (upper && ch >= 'a' && ch <= 'z') ch = static_cast<char>(ch - 'a' + 'A');
             if (!upper && ch >= 'A' && ch <= 'Z') ch = static_cast<char>(ch - 'A' + 'a');

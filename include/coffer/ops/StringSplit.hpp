@@ -27,14 +27,14 @@ struct StringSplit {
         return {};
     }
     static Status reference(RunContext& c) {
-        const auto strings = c.input(0).span<const std::string>();
+        const auto strings = c.input(0).span<const PrivateString>();
         int64_t widest = 0;
-        for (const std::string& s : strings) widest = std::max(widest, split(c, s, nullptr));
+        for (const PrivateString& s : strings) widest = std::max(widest, split(c, s, nullptr));
         Shape to = c.input(0).shape;
         to.push_back(widest);
         if (c.has_output(0)) COFFER_TRY(c.allocate(0, DType::kString, to));
         for (size_t i = 0; i < strings.size(); ++i) {
-            auto* row = c.has_output(0) ? c.output(0).as<std::string>() + static_cast<int64_t>(i) * widest : nullptr;
+            auto* row = c.has_output(0) ? c.output(0).as<PrivateString>() + static_cast<int64_t>(i) * widest : nullptr;
             const int64_t n = split(c, strings[i], row);
             if (c.has_output(1)) c.output(1).as<int64_t>()[i] = n;
         }
@@ -43,7 +43,7 @@ struct StringSplit {
 
  private:
     // Writes the parts to `out` unless it is nullptr; gives their number.
-    static int64_t split(const NodeContext& c, std::string_view text, std::string* out) {
+    static int64_t split(const NodeContext& c, std::string_view text, PrivateString* out) {
         const std::string_view delimiter = c.attr_s("delimiter");
         const bool blanks = delimiter.empty();
         int64_t left = c.has_attr("maxsplit") ? c.attr_i("maxsplit") : INT64_MAX, n = 0;
@@ -54,7 +54,7 @@ struct StringSplit {
             if (blanks) text.remove_prefix(std::min(text.find_first_not_of(kBlank), text.size()));
             if (blanks && text.empty()) return n;
             const size_t end = left == 0 ? text.npos : blanks ? text.find_first_of(kBlank) : text.find(delimiter);
-            if (out) out[n] = std::string(text.substr(0, end));
+            if (out) out[n] = text.substr(0, end);
             ++n;
             if (end == text.npos) return n;
             text.remove_prefix(end + (blanks ? 1 : delimiter.size()));

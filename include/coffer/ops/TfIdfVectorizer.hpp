@@ -65,7 +65,7 @@ struct TfIdfVectorizer : MoveOp<TfIdfVectorizer> {
         const int64_t rows = x.rank() == 1 ? 1 : x[0], length = x.back();
         std::fill_n(out, rows * width, 0.0f);
         const auto equal = [&](int64_t at, int64_t k) {
-            return text ? in.as<std::string>()[at] == words[size_t(k)] : load_int(in, at) == numbers[size_t(k)];
+            return text ? in.as<PrivateString>()[at] == words[size_t(k)] : load_int(in, at) == numbers[size_t(k)];
         };
         for (int64_t r = 0; r < rows; ++r) {
             size_t gram = 0;

@@ -37,7 +37,7 @@ struct Where {
             const size_t k = c.input(0).as<uint8_t>()[at[0](i)] ? 1 : 2;
             const int64_t from = at[k](i);
             if (dst.dtype == DType::kString) {
-                dst.as<std::string>()[i] = c.input(k).as<std::string>()[from];
+                dst.as<PrivateString>()[i] = c.input(k).as<PrivateString>()[from];
             } else {
                 std::memcpy(dst.as<std::byte>() + static_cast<size_t>(i) * bytes,
                             c.input(k).as<std::byte>() + static_cast<size_t>(from) * bytes, bytes);

@@ -95,7 +95,7 @@ class NodeContext {
     std::string_view attr_s(std::string_view name) const;
     std::span<const int64_t> attr_ints(std::string_view name) const;  // empty when absent
     std::span<const float> attr_floats(std::string_view name) const;
-    std::span<const std::string> attr_strings(std::string_view name) const;
+    std::span<const PrivateString> attr_strings(std::string_view name) const;
     const Tensor* attr_tensor(std::string_view name) const;  // nullptr when absent
 
     // "Conv 'name': " + parts

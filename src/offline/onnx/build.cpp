@@ -373,10 +373,11 @@ class ModelBuilder {
         if (const auto* t = std::get_if<Tensor>(&a->value)) tensor = *t;
         if (const auto* i = std::get_if<int64_t>(&a->value)) tensor = Tensor::scalar(*i);
         if (const auto* f = std::get_if<float>(&a->value)) tensor = Tensor::scalar(*f);
-        if (const auto* s = std::get_if<std::string>(&a->value)) tensor = Tensor::scalar(*s);
-        if (const auto* i = std::get_if<std::vector<int64_t>>(&a->value)) tensor = Tensor::of<int64_t>(*i);
-        if (const auto* f = std::get_if<std::vector<float>>(&a->value)) tensor = Tensor::of<float>(*f);
-        if (const auto* s = std::get_if<std::vector<std::string>>(&a->value)) tensor = Tensor::of<std::string>(*s);
+        if (const auto* s = std::get_if<std::string>(&a->value)) tensor = Tensor::scalar(PrivateString(*s));
+        if (const auto* i = std::get_if<PrivateVector<int64_t>>(&a->value)) tensor = Tensor::of<int64_t>(*i);
+        if (const auto* f = std::get_if<PrivateVector<float>>(&a->value)) tensor = Tensor::of<float>(*f);
+        if (const auto* s = std::get_if<PrivateVector<PrivateString>>(&a->value))
+            tensor = Tensor::of<PrivateString>(*s);
         if (!tensor.valid()) return bad("attribute '", a->name, "' is not a tensor, a number or text");
         const std::string& name = node.outputs[0];
         if (scope.names.contains(name)) return bad("'", name, "' is written twice");

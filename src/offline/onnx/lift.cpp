@@ -94,18 +94,18 @@ std::string Lift::attr_s(std::string_view name, const char* fallback) const {
     const auto* value = find<std::string>(node, name);
     return value ? *value : fallback;
 }
-std::optional<std::vector<int64_t>> Lift::take_ints(std::string_view name) {
-    return take<std::vector<int64_t>>(node, name);
+std::optional<PrivateVector<int64_t>> Lift::take_ints(std::string_view name) {
+    return take<PrivateVector<int64_t>>(node, name);
 }
-std::optional<std::vector<float>> Lift::take_floats(std::string_view name) {
-    return take<std::vector<float>>(node, name);
+std::optional<PrivateVector<float>> Lift::take_floats(std::string_view name) {
+    return take<PrivateVector<float>>(node, name);
 }
 
 ValueId Lift::constant(const char* role, Tensor tensor) {
     return builder_.add_constant(base_ + "/" + role, std::move(tensor));
 }
 
-ValueId Lift::ints(const char* role, const std::vector<int64_t>& values) {
+ValueId Lift::ints(const char* role, const PrivateVector<int64_t>& values) {
     return constant(role, Tensor::of<int64_t>(values));
 }
 

@@ -27,11 +27,11 @@ class Lift {
     float attr_f(std::string_view name, float fallback) const;
     std::string attr_s(std::string_view name, const char* fallback) const;
     // Takes a list attribute away; nullopt when it is missing.
-    std::optional<std::vector<int64_t>> take_ints(std::string_view name);
-    std::optional<std::vector<float>> take_floats(std::string_view name);
+    std::optional<PrivateVector<int64_t>> take_ints(std::string_view name);
+    std::optional<PrivateVector<float>> take_floats(std::string_view name);
 
     graph::ValueId constant(const char* role, Tensor tensor);
-    graph::ValueId ints(const char* role, const std::vector<int64_t>& values);
+    graph::ValueId ints(const char* role, const PrivateVector<int64_t>& values);
     // A scalar of the element type of `like`: a constant where that type is known, else a CastLike.
     graph::ValueId scalar_like(const char* role, float value, graph::ValueId like);
     const Tensor* known(graph::ValueId id) const { return builder_.constant(id); }

@@ -15,10 +15,10 @@ Status lift_scan(Lift&) {
 // One list of classes served both ways: text to its position, position to its text.
 Status lift_label_encoder(Lift& l) {
     const auto* attr = l.node.find("classes_strings");
-    const auto* classes = attr ? std::get_if<std::vector<std::string>>(&attr->value) : nullptr;
+    const auto* classes = attr ? std::get_if<PrivateVector<PrivateString>>(&attr->value) : nullptr;
     if (!classes || !l.has_input(0)) return error(Code::kFormat, Detail::kFormat, "has no classes_strings");
-    const std::vector<std::string> texts = *classes;
-    std::vector<int64_t> positions(texts.size());
+    const PrivateVector<PrivateString> texts = *classes;
+    PrivateVector<int64_t> positions(texts.size());
     for (size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<int64_t>(i);
     l.node.erase("classes_strings");
     switch (l.hint(l.node.inputs[0]).dtype) {

@@ -81,7 +81,7 @@ std::string Message::text() {
     return std::string(value);
 }
 
-void Message::integers(std::vector<int64_t>& out) {
+void Message::integers(PrivateVector<int64_t>& out) {
     if (reader_.wire_type() == pbf_wire_type::varint) {
         out.push_back(integer());
         return;
@@ -92,7 +92,7 @@ void Message::integers(std::vector<int64_t>& out) {
     });
 }
 
-void Message::floats(std::vector<float>& out) {
+void Message::floats(PrivateVector<float>& out) {
     if (reader_.wire_type() == pbf_wire_type::fixed32) {
         out.push_back(float32());
         return;
@@ -105,7 +105,7 @@ void Message::floats(std::vector<float>& out) {
     std::memcpy(out.data() + old, packed.data(), packed.size());
 }
 
-void Message::doubles(std::vector<double>& out) {
+void Message::doubles(PrivateVector<double>& out) {
     if (reader_.wire_type() == pbf_wire_type::fixed64) {
         guarded([&] { out.push_back(reader_.get_double()); });
         return;

@@ -9,6 +9,7 @@
 
 #include "coffer/base/bytes.hpp"
 #include "coffer/base/error.hpp"
+#include "coffer/base/private_memory.hpp"
 
 namespace coffer::offline {
 
@@ -29,9 +30,9 @@ class Message {
     std::string text();
 
     // Repeated numbers, packed or one by one: appended to `out`.
-    void integers(std::vector<int64_t>& out);
-    void floats(std::vector<float>& out);
-    void doubles(std::vector<double>& out);
+    void integers(PrivateVector<int64_t>& out);
+    void floats(PrivateVector<float>& out);
+    void doubles(PrivateVector<double>& out);
 
     bool failed() const { return !failure_.empty(); }
     Status status() const;

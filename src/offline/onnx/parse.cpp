@@ -196,9 +196,9 @@ class Parser {
         int64_t type = kUndefined, i = 0;
         float f = 0;
         Bytes s, t, g, sparse, type_proto;
-        std::vector<float> floats;
-        std::vector<int64_t> ints;
-        std::vector<std::string> strings;
+        PrivateVector<float> floats;
+        PrivateVector<int64_t> ints;
+        PrivateVector<PrivateString> strings;
         int64_t guessed = kUndefined;  // from the field present, for files without `type`
     };
 

@@ -21,8 +21,8 @@ struct NamedTensor {
 struct Attribute {
     std::string name;
     std::string reference;  // ref_attr_name: inside a function, the attribute of the call to take
-    std::variant<std::monostate, int64_t, float, std::string, std::vector<int64_t>, std::vector<float>,
-                 std::vector<std::string>, Tensor, std::shared_ptr<const Graph>, graph::Type>
+    std::variant<std::monostate, int64_t, float, std::string, PrivateVector<int64_t>, PrivateVector<float>,
+                 PrivateVector<PrivateString>, Tensor, std::shared_ptr<const Graph>, graph::Type>
         value;
 };
 

@@ -29,9 +29,9 @@ struct Fields {
     std::string name;
     int64_t data_type = 0, data_location = 0;
     bool segmented = false;
-    std::vector<int64_t> dims, int32s, int64s, uint64s;
-    std::vector<float> floats;
-    std::vector<double> doubles;
+    PrivateVector<int64_t> dims, int32s, int64s, uint64s;
+    PrivateVector<float> floats;
+    PrivateVector<double> doubles;
     std::vector<Bytes> strings;
     std::optional<Bytes> raw;
     std::vector<std::pair<std::string, std::string>> external;
@@ -147,7 +147,7 @@ Result<Tensor> from_raw(Bytes raw, DType dtype, const Shape& shape, size_t nbyte
 }
 
 // int32_data: one number an element, or one a byte for types smaller than a byte.
-Result<Tensor> from_int32s(const std::vector<int64_t>& src, DType dtype, const Shape& shape, size_t nbytes) {
+Result<Tensor> from_int32s(const PrivateVector<int64_t>& src, DType dtype, const Shape& shape, size_t nbytes) {
     const int bits = std::max(dtype_bits(dtype), 8);
     const size_t width = static_cast<size_t>(bits) / 8;
     COFFER_TRY(count_is(src.size(), nbytes / width, "int32_data"));
@@ -162,7 +162,7 @@ Result<Tensor> from_int32s(const std::vector<int64_t>& src, DType dtype, const S
     return tensor;
 }
 
-Result<Tensor> from_uint64s(const std::vector<int64_t>& src, DType dtype, const Shape& shape, size_t nbytes) {
+Result<Tensor> from_uint64s(const PrivateVector<int64_t>& src, DType dtype, const Shape& shape, size_t nbytes) {
     const size_t width = static_cast<size_t>(dtype_bits(dtype)) / 8;
     COFFER_TRY(count_is(src.size(), nbytes / width, "uint64_data"));
     COFFER_TRY_ASSIGN(Tensor tensor, Tensor::create(dtype, shape));
@@ -179,7 +179,7 @@ Result<Tensor> from_uint64s(const std::vector<int64_t>& src, DType dtype, const 
 
 // Elements that are already as in memory; complex numbers are pairs.
 template <class T>
-Result<Tensor> from_numbers(const std::vector<T>& src, DType dtype, const Shape& shape, size_t nbytes,
+Result<Tensor> from_numbers(const PrivateVector<T>& src, DType dtype, const Shape& shape, size_t nbytes,
                             const char* field) {
     COFFER_TRY(count_is(src.size(), nbytes / sizeof(T), field));
     COFFER_TRY_ASSIGN(Tensor tensor, Tensor::create(dtype, shape));
@@ -190,7 +190,8 @@ Result<Tensor> from_numbers(const std::vector<T>& src, DType dtype, const Shape&
 Result<Tensor> from_strings(const std::vector<Bytes>& src, const Shape& shape) {
     COFFER_TRY(count_is(src.size(), static_cast<size_t>(shape.elements()), "string_data"));
     COFFER_TRY_ASSIGN(Tensor tensor, Tensor::create(DType::kString, shape));
-    std::ranges::transform(src, tensor.span<std::string>().begin(), [](Bytes b) { return std::string(as_text(b)); });
+    std::ranges::transform(src, tensor.span<PrivateString>().begin(),
+                           [](Bytes b) { return PrivateString(as_text(b)); });
     return tensor;
 }
 
@@ -221,7 +222,7 @@ Result<Tensor> from_fields(const Fields& t, Source& source) {
 
 struct SparseFields {
     Bytes values, indices;
-    std::vector<int64_t> dims;
+    PrivateVector<int64_t> dims;
 };
 
 Result<SparseFields> read_sparse_fields(Bytes bytes) {
@@ -275,7 +276,7 @@ Result<Tensor> densify(const Tensor& values, const Tensor& indices, const Shape&
         if (!linear_index(indices, i, shape, &at)) return bad("sparse index ", i, " is outside of ", shape);
         const auto from = static_cast<size_t>(i), to = static_cast<size_t>(at);
         if (values.dtype() == DType::kString) {
-            dense.span<std::string>()[to] = values.span<std::string>()[from];
+            dense.span<PrivateString>()[to] = values.span<PrivateString>()[from];
         } else {
             std::memcpy(static_cast<std::byte*>(dense.view().data) + to * width, values.bytes().data() + from * width,
                         width);

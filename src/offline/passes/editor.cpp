@@ -95,10 +95,10 @@ std::string string_attr(const graph::Node& node, std::string_view name) {
     const auto* v = attr ? std::get_if<std::string>(&attr->value) : nullptr;
     return v ? *v : std::string();
 }
-std::vector<int64_t> ints_attr(const graph::Node& node, std::string_view name) {
+PrivateVector<int64_t> ints_attr(const graph::Node& node, std::string_view name) {
     const graph::Attr* attr = node.find(name);
-    const auto* v = attr ? std::get_if<std::vector<int64_t>>(&attr->value) : nullptr;
-    return v ? *v : std::vector<int64_t>();
+    const auto* v = attr ? std::get_if<PrivateVector<int64_t>>(&attr->value) : nullptr;
+    return v ? *v : PrivateVector<int64_t>();
 }
 ValueId input(const graph::Node& node, size_t i) { return i < node.inputs.size() ? node.inputs[i] : graph::kAbsent; }
 void set_input(graph::Node& node, size_t i, ValueId id) {

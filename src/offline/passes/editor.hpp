@@ -49,7 +49,7 @@ class Editor {
 int64_t int_attr(const graph::Node& node, std::string_view name, int64_t fallback);
 float float_attr(const graph::Node& node, std::string_view name, float fallback);
 std::string string_attr(const graph::Node& node, std::string_view name);
-std::vector<int64_t> ints_attr(const graph::Node& node, std::string_view name);
+PrivateVector<int64_t> ints_attr(const graph::Node& node, std::string_view name);
 // Input `i`, or kAbsent.
 ValueId input(const graph::Node& node, size_t i);
 void set_input(graph::Node& node, size_t i, ValueId id);

@@ -13,7 +13,7 @@ constexpr std::string_view kConv = "ai.coffer::FusedConv", kMatMul = "ai.coffer:
 
 struct Fused {
     std::string activation;
-    std::vector<float> params;
+    PrivateVector<float> params;
 };
 
 // The activation that a node is, when it can be an epilogue.

@@ -72,7 +72,7 @@ std::optional<Product> as_product(const graph::Node& node) {
     p.w_transposed = int_attr(node, "transB", 0) != 0;
     p.activation = string_attr(node, "activation");
     if (const graph::Attr* a = node.find("activation_params")) {
-        if (const auto* floats = std::get_if<std::vector<float>>(&a->value)) p.params = *floats;
+        if (const auto* floats = std::get_if<PrivateVector<float>>(&a->value)) p.params = *floats;
     }
     return p;
 }
@@ -134,7 +134,7 @@ std::optional<Dequantized> dequantized(Editor& e, ValueId id) {
     return Dequantized{node->inputs[0], *q};
 }
 
-std::optional<std::vector<float>> constant_floats(const Editor& e, ValueId id) {
+std::optional<PrivateVector<float>> constant_floats(const Editor& e, ValueId id) {
     if (id == graph::kAbsent) return std::nullopt;
     const graph::Node* node = e.producer(id, "DequantizeLinear");
     const Tensor* t = e.constant(node ? node->inputs[0] : id);
@@ -147,7 +147,7 @@ std::optional<std::vector<float>> constant_floats(const Editor& e, ValueId id) {
         if (scale->elements() != 1 && (t->shape().rank() != 1 || scale->elements() != t->elements()))
             return std::nullopt;
     }
-    std::vector<float> floats(static_cast<size_t>(t->elements()));
+    PrivateVector<float> floats(static_cast<size_t>(t->elements()));
     for (int64_t i = 0; i < t->elements(); ++i) {
         const int64_t s = scale && scale->elements() > 1 ? i : 0;
         double value = load_double(t->view(), i) - (zero ? load_double(zero->view(), s) : 0);

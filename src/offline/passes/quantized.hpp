@@ -18,7 +18,7 @@ struct Product {
     bool w_transposed = false;  // matrix product: w is (N, K)
     ValueId x = graph::kAbsent, w = graph::kAbsent, bias = graph::kAbsent, residual = graph::kAbsent;
     std::string activation;
-    std::vector<float> params;
+    PrivateVector<float> params;
 
     // The axis of w that counts output channels.
     int channel_axis() const { return conv || w_transposed ? 0 : 1; }
@@ -74,6 +74,6 @@ std::optional<size_t> elementwise_input(const Editor& e, const graph::Node& node
 bool is_fast(std::string_view op);
 
 // A constant, or DequantizeLinear of constants: its numbers as float32.
-std::optional<std::vector<float>> constant_floats(const Editor& e, ValueId id);
+std::optional<PrivateVector<float>> constant_floats(const Editor& e, ValueId id);
 
 }  // namespace coffer::offline

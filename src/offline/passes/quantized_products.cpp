@@ -10,7 +10,7 @@ namespace {
 
 struct IntegerWeights {
     ValueId values, scale, zero;
-    std::vector<float> scales;  // one for each output channel
+    PrivateVector<float> scales;  // one for each output channel
 };
 
 // DequantizeLinear of 8-bit constants, per tensor or per output channel.
@@ -37,12 +37,12 @@ std::optional<IntegerWeights> integer_weights(const Editor& e, const Product& p)
 }
 
 // A constant that adds one number to each output channel, with the shape it has in the graph.
-std::optional<std::vector<float>> channel_bias(const Editor& e, ValueId id, const Product& p, size_t channels) {
+std::optional<PrivateVector<float>> channel_bias(const Editor& e, ValueId id, const Product& p, size_t channels) {
     auto bias = constant_floats(e, id);
     if (!bias) return std::nullopt;
     const graph::Node* node = e.producer(id, "DequantizeLinear");
     const Shape& shape = e.constant(node ? node->inputs[0] : id)->shape();
-    if (bias->size() == 1) return std::vector<float>(channels, bias->front());
+    if (bias->size() == 1) return PrivateVector<float>(channels, bias->front());
     if (bias->size() != channels) return std::nullopt;
     if (!p.conv && (shape.rank() == 0 || shape.back() != shape.elements())) return std::nullopt;  // a column
     return bias;
@@ -50,7 +50,8 @@ std::optional<std::vector<float>> channel_bias(const Editor& e, ValueId id, cons
 
 // The bias as whole steps of x_scale * w_scale; the file's own int32 numbers when that is what they count.
 // kAbsent when a step is too small for them.
-ValueId integer_bias(Editor& e, ValueId id, const std::vector<float>& bias, float x_scale, const IntegerWeights& w) {
+ValueId integer_bias(Editor& e, ValueId id, const PrivateVector<float>& bias, float x_scale,
+                     const IntegerWeights& w) {
     const graph::Node* node = e.producer(id, "DequantizeLinear");
     const Tensor* ints = node ? e.constant(node->inputs[0]) : nullptr;
     const Tensor* scale = node ? e.constant(node->inputs[1]) : nullptr;
@@ -75,7 +76,7 @@ ValueId integer_bias(Editor& e, ValueId id, const std::vector<float>& bias, floa
 // Relu or Clip with constant bounds, as the activation of a product.
 bool take_clamp(const Editor& e, const graph::Node& node, Product* p) {
     if (!is_clamp(node.op)) return false;
-    std::vector<float> bounds = {-3.4028235e38f, 3.4028235e38f};
+    PrivateVector<float> bounds = {-3.4028235e38f, 3.4028235e38f};
     for (size_t i = 0; i < 2 && node.op == "Clip"; ++i) {
         if (input(node, i + 1) == graph::kAbsent) continue;
         const auto bound = e.scalar(node.inputs[i + 1]);
@@ -83,7 +84,7 @@ bool take_clamp(const Editor& e, const graph::Node& node, Product* p) {
         bounds[i] = static_cast<float>(*bound);
     }
     p->activation = node.op;
-    p->params = node.op == "Clip" ? bounds : std::vector<float>{};
+    p->params = node.op == "Clip" ? bounds : PrivateVector<float>{};
     return true;
 }
 
@@ -101,7 +102,7 @@ bool make_integer(Editor& e, graph::Node& node) {
         absorbed.push_back(next);
         last = next;
     };
-    std::optional<std::vector<float>> bias;
+    std::optional<PrivateVector<float>> bias;
     if (p->bias != graph::kAbsent) {
         bias = channel_bias(e, p->bias, *p, w->scales.size());
         if (!bias) return false;

@@ -46,7 +46,7 @@ bool merge_pair(Editor& e, graph::Node& node) {
     if (node.op != "Transpose") return false;
     const auto outer = ints_attr(node, "perm"), first = ints_attr(*inner, "perm");
     if (outer.empty() || outer.size() != first.size()) return false;
-    std::vector<int64_t> perm;
+    PrivateVector<int64_t> perm;
     for (int64_t axis : outer) perm.push_back(first[static_cast<size_t>(axis)]);
     node.set("perm", perm);
     node.inputs[0] = inner->inputs[0];

@@ -63,7 +63,7 @@ class Rows {
         if (dtype_ == DType::kString) {
             if (strings_.size() > kMaxStrings)
                 return error(Code::kLimit, Detail::kLimit, "a scan output of over ", kMaxStrings, " strings");
-            const auto from = t.span<const std::string>();
+            const auto from = t.span<const PrivateString>();
             strings_.insert(strings_.end(), from.begin(), from.end());
             return {};
         }
@@ -94,7 +94,7 @@ class Rows {
         const TensorView& dst = c.output(i);
         if (count_ == 0) return {};
         if (dtype_ == DType::kString) {
-            std::move(strings_.begin(), strings_.end(), dst.as<std::string>());
+            std::move(strings_.begin(), strings_.end(), dst.as<PrivateString>());
             return {};
         }
         const int64_t row = shape_.elements();
@@ -114,7 +114,7 @@ class Rows {
     int64_t count_ = 0;
     std::byte* bytes_ = nullptr;
     size_t used_ = 0, capacity_ = 0;
-    std::vector<std::string> strings_;
+    PrivateVector<PrivateString> strings_;
 };
 
 }  // namespace coffer::ops

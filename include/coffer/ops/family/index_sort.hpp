@@ -14,7 +14,7 @@ inline int compare_doubles(double a, double b) {
 
 inline int compare_elements(const TensorView& t, int64_t i, int64_t j) {
     switch (t.dtype) {
-        case DType::kString: return t.as<std::string>()[i].compare(t.as<std::string>()[j]);
+        case DType::kString: return t.as<PrivateString>()[i].compare(t.as<PrivateString>()[j]);
         case DType::kFloat: return compare_doubles(t.as<float>()[i], t.as<float>()[j]);
         case DType::kComplex64: {
             const auto* x = t.as<float>();

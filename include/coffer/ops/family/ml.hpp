@@ -87,7 +87,7 @@ inline void apply(PostTransform t, double* scores, int64_t count) {
 // Class labels: a list of strings or of integers, under the op's own attribute names.
 struct Labels {
     std::span<const int64_t> ints;
-    std::span<const std::string> strings;
+    std::span<const PrivateString> strings;
 
     size_t size() const { return ints.empty() ? strings.size() : ints.size(); }
     DType dtype() const { return strings.empty() ? DType::kInt64 : DType::kString; }
@@ -95,7 +95,7 @@ struct Labels {
         if (strings.empty()) {
             dst.as<int64_t>()[at] = label < ints.size() ? ints[label] : static_cast<int64_t>(label);
         } else {
-            dst.as<std::string>()[at] = strings[label];
+            dst.as<PrivateString>()[at] = strings[label];
         }
     }
 };

@@ -11,7 +11,7 @@ namespace coffer::ops::ml {
 
 // Keys or values as an attribute gave them: exactly one of the three.
 struct KeyList {
-    std::span<const std::string> strings;
+    std::span<const PrivateString> strings;
     std::span<const int64_t> ints;
     std::span<const float> floats;
     const Tensor* tensor = nullptr;
@@ -25,8 +25,8 @@ struct KeyList {
         return tensor ? static_cast<size_t>(tensor->elements()) : strings.size() + ints.size() + floats.size();
     }
     int forms() const { return !strings.empty() + !ints.empty() + !floats.empty() + (tensor != nullptr); }
-    const std::string& text(size_t i) const {
-        return tensor ? tensor->view().as<const std::string>()[i] : strings[i];
+    const PrivateString& text(size_t i) const {
+        return tensor ? tensor->view().as<const PrivateString>()[i] : strings[i];
     }
     // A number whose equality is that of the key.
     int64_t number(size_t i) const {
@@ -39,7 +39,7 @@ struct KeyList {
     // Element i to element `at` of an output of the same type.
     void store(const TensorView& dst, int64_t at, size_t i) const {
         if (is_string())
-            dst.as<std::string>()[at] = text(i);
+            dst.as<PrivateString>()[at] = text(i);
         else if (tensor && is_floating(tensor->dtype()))
             store_double(dst, at, load_double(tensor->view(), static_cast<int64_t>(i)));
         else if (tensor)
@@ -77,7 +77,7 @@ class KeyMap {
         return map;
     }
     size_t find(const TensorView& x, int64_t i) const {
-        if (text_) return find_text(x.as<const std::string>()[i]);
+        if (text_) return find_text(x.as<const PrivateString>()[i]);
         return find_number(KeyList::number_of(x, i));
     }
     size_t find_number(int64_t number) const {
@@ -92,10 +92,10 @@ class KeyMap {
         size_t index;
     };
     explicit KeyMap(const KeyList& keys) : keys_(keys), text_(keys.is_string()) {}
-    size_t find_text(const std::string& text) const {
+    size_t find_text(const PrivateString& text) const {
         const auto it =
             std::lower_bound(entries_.begin(), entries_.end(), text,
-                             [&](const Entry& e, const std::string& t) { return keys_.text(e.index) < t; });
+                             [&](const Entry& e, const PrivateString& t) { return keys_.text(e.index) < t; });
         return it == entries_.end() || keys_.text(it->index) != text ? kMissing : it->index;
     }
 

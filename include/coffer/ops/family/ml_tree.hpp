@@ -56,7 +56,7 @@ struct Forest {
     }
 };
 
-// Where a forest's arrays come from: scratch of a run, or a vector while planning.
+// Where a forest's arrays come from: scratch of a run, or blocks of its own while planning.
 using TreeMemory = Result<std::byte*> (*)(void* owner, size_t bytes);
 struct TreeAllocator {
     void* owner;

@@ -38,7 +38,7 @@ struct TreeFastSetup {
     bool average = false;
     PostTransform transform = PostTransform::kNone;
     TreeVote vote;
-    std::vector<double> base;
+    PrivateVector<double> base;
     std::span<const int64_t> labels;
 };
 
@@ -160,7 +160,7 @@ struct TreeFast {
         p.leaf = leaf.data;
         p.weights = weights.data;
         p.base = setup.base.empty() ? nullptr : keep(c, setup.base);
-        p.labels = keep(c, std::vector<int64_t>(setup.labels.begin(), setup.labels.end()));
+        p.labels = keep(c, PrivateVector<int64_t>(setup.labels.begin(), setup.labels.end()));
         p.trees = roots.size;
         p.rows = size(rows.count);
         p.width = size(rows.width);
@@ -196,7 +196,7 @@ struct TreeFast {
     };
     // A copy that lives as long as the plan.
     template <class T>
-    static const T* keep(PlanContext& c, const std::vector<T>& values) {
+    static const T* keep(PlanContext& c, const PrivateVector<T>& values) {
         auto* copy = static_cast<T*>(c.allocate_params(std::max<size_t>(1, values.size() * sizeof(T)), alignof(T)));
         std::copy(values.begin(), values.end(), copy);
         return copy;

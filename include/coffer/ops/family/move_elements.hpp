@@ -12,7 +12,7 @@ inline void copy_elements(const TensorView& dst, int64_t d, int64_t dst_step, co
                           int64_t src_step, int64_t n) {
     const int bits = dtype_bits(dst.dtype);
     if (dst.dtype == DType::kString) {
-        for (; n > 0; --n, d += dst_step, s += src_step) dst.as<std::string>()[d] = src.as<std::string>()[s];
+        for (; n > 0; --n, d += dst_step, s += src_step) dst.as<PrivateString>()[d] = src.as<PrivateString>()[s];
         return;
     }
     if (bits < 8) {
@@ -39,7 +39,7 @@ inline void copy_elements(const TensorView& dst, int64_t d, int64_t dst_step, co
 
 // One zero (or the empty string) to copy from.
 inline TensorView zero_element(DType dtype) {
-    static const std::string empty;
+    static const PrivateString empty;
     alignas(16) static constexpr uint8_t zeros[16] = {};
     const void* data = dtype == DType::kString ? static_cast<const void*>(&empty) : zeros;
     return {const_cast<void*>(data), dtype, Shape{}};

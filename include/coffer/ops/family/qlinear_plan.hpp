@@ -218,7 +218,7 @@ class QStripPacker {
     const QWeightOrder& o_;
     const TensorView& src_;
     size_t per_group_;
-    std::vector<int8_t> blocks_;
+    PrivateVector<int8_t> blocks_;
     std::vector<uint8_t> safe_;  // no pair of products saturates 16 bits
 };
 

@@ -46,7 +46,7 @@ inline bool parse(std::string_view text, int64_t* out) {
 }
 
 // The shortest text that reads back as the same value of the source's type.
-inline std::string print(const TensorView& src, int64_t i) {
+inline PrivateString print(const TensorView& src, int64_t i) {
     char text[32];
     std::to_chars_result r{};
     if (is_floating(src.dtype)) {
@@ -108,13 +108,13 @@ inline void store(const TensorView& dst, int64_t i, double x, const Rules& rules
 // False when a string is not a number of the target's kind.
 inline bool convert(const TensorView& src, const TensorView& dst, int64_t i, const Rules& rules) {
     if (dst.dtype == DType::kString) {
-        dst.as<std::string>()[i] = src.dtype == DType::kString ? src.as<const std::string>()[i] : print(src, i);
+        dst.as<PrivateString>()[i] = src.dtype == DType::kString ? src.as<const PrivateString>()[i] : print(src, i);
         return true;
     }
     if (src.dtype == DType::kString) {
         double x = 0;
         int64_t n = 0;
-        const std::string& text = src.as<const std::string>()[i];
+        const PrivateString& text = src.as<const PrivateString>()[i];
         if (is_integer(dst.dtype) && parse(text, &n)) {
             store_int(dst, i, n);
             return true;
@@ -143,7 +143,7 @@ inline Status reference(RunContext& c) {
     const Rules r = rules(c);
     for (int64_t i = 0, n = dst.elements(); i < n; ++i) {
         if (convert(src, dst, i, r)) continue;
-        return c.fail("'", src.as<const std::string>()[i], "' at element ", i, " is not a ", dst.dtype);
+        return c.fail("'", src.as<const PrivateString>()[i], "' at element ", i, " is not a ", dst.dtype);
     }
     return {};
 }

@@ -44,7 +44,7 @@ struct ArrayFeatureExtractor {
         for (int64_t i = 0; i < dst.elements(); ++i) {
             const int64_t from = i / count * width + indices[static_cast<size_t>(i % count)];
             if (src.dtype == DType::kString) {
-                dst.as<std::string>()[i] = src.as<const std::string>()[from];
+                dst.as<PrivateString>()[i] = src.as<const PrivateString>()[from];
             } else {
                 std::memcpy(dst.as<char>() + static_cast<size_t>(i) * size,
                             src.as<const char>() + static_cast<size_t>(from) * size, size);

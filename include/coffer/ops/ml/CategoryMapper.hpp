@@ -42,7 +42,7 @@ struct CategoryMapper {
             else if (from_text)
                 dst.as<int64_t>()[i] = c.attr_i("default_int64");
             else
-                dst.as<std::string>()[i] = c.attr_s("default_string");
+                dst.as<PrivateString>()[i] = c.attr_s("default_string");
         }
         return {};
     }

@@ -52,7 +52,7 @@ struct LabelEncoder {
             else if (const Tensor* d = c.attr_tensor("default_tensor"))
                 KeyList{{}, {}, {}, d}.store(dst, i, 0);
             else if (dst.dtype == DType::kString)
-                dst.as<std::string>()[i] = c.attr_s("default_string");
+                dst.as<PrivateString>()[i] = c.attr_s("default_string");
             else if (is_floating(dst.dtype))
                 store_double(dst, i, c.attr_f("default_float"));
             else
