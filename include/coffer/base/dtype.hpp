@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "coffer/base/private_memory.hpp"
-
 namespace coffer {
 
 enum class DType : uint8_t {
@@ -105,6 +103,5 @@ template <> inline constexpr DType dtype_of<uint64_t> = DType::kUint64;
 template <> inline constexpr DType dtype_of<bool> = DType::kBool;
 template <> inline constexpr DType dtype_of<Float16> = DType::kFloat16;
 template <> inline constexpr DType dtype_of<Bfloat16> = DType::kBfloat16;
-template <> inline constexpr DType dtype_of<PrivateString> = DType::kString;
 
 }  // namespace coffer

@@ -10,9 +10,12 @@
 #include "coffer/base/bytes.hpp"
 #include "coffer/base/dtype.hpp"
 #include "coffer/base/error.hpp"
+#include "coffer/base/private_memory.hpp"
 #include "coffer/base/shape.hpp"
 
 namespace coffer {
+
+template <> inline constexpr DType dtype_of<PrivateString> = DType::kString;
 
 // Does not own `data`. For kString the elements are PrivateString objects.
 struct TensorView {
