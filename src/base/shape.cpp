@@ -1,5 +1,7 @@
 #include "coffer/base/shape.hpp"
 
+#include "coffer/base/private_memory.hpp"
+
 namespace coffer {
 
 std::string to_text(const Shape& shape) {
