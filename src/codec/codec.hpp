@@ -5,11 +5,11 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 
 #include "coffer/base/bytes.hpp"
 #include "coffer/base/dtype.hpp"
 #include "coffer/base/error.hpp"
+#include "coffer/base/private_memory.hpp"
 #include "coffer/base/shape.hpp"
 
 namespace coffer::codec {
