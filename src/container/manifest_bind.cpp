@@ -189,7 +189,6 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
         }
     }
     if (decoded->pages) decoded->pages->protect_read_only();
-    for (size_t i = 0; i < m.model.constants.size(); ++i) m.model.constants[i].tensor = tensors[i];
     for (const AttrUse& use : m.attr_uses) {
         graph::AttrValue& value = value_of(m, use);
         if (is_list(value)) {
@@ -199,6 +198,7 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
         }
     }
     for (const StateUse& use : m.state_uses) m.model.states[use.state].initial = tensors[use.tensor];
+    for (size_t i = 0; i < m.model.constants.size(); ++i) m.model.constants[i].tensor = std::move(tensors[i]);
     for (size_t i = 0; i < m.blobs.size(); ++i) {
         if (access.need) COFFER_TRY(access.need(m.blobs[i].offset, m.blobs[i].nbytes));
         const Bytes bytes = payload.subspan(m.blobs[i].offset, m.blobs[i].nbytes);

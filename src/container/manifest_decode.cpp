@@ -34,8 +34,8 @@ class Decoder {
         COFFER_TRY(tensors());
         COFFER_TRY(blobs());
         COFFER_TRY(payload_end());
-        COFFER_TRY(ops());
-        COFFER_TRY(symbols());
+        COFFER_TRY(unique_names(m_.ops(), "op", &ops_));
+        COFFER_TRY(unique_names(m_.symbols(), "symbol", &symbols_));
         COFFER_TRY(graphs());
         COFFER_TRY(states());
         COFFER_TRY(metadata());
@@ -60,22 +60,25 @@ class Decoder {
         if (!is_utf8(s->string_view())) return manifest_invalid(what, " is not UTF-8");
         return s->string_view();
     }
-    Result<std::string> text(const flatbuffers::String* s, const char* what) {
-        COFFER_TRY_ASSIGN(const std::string_view out, view(s, what));
-        return std::string(out);
+    // Into what is being built, as all that follows: there are many of them.
+    Status text(const flatbuffers::String* s, const char* what, std::string* out) {
+        COFFER_TRY_ASSIGN(*out, view(s, what));
+        return {};
     }
-    Result<std::string> name(const flatbuffers::String* s, const char* what) {
+    Status name(const flatbuffers::String* s, const char* what, std::string* out) {
         if (s && s->size() > context_.caps.name_bytes) return over_limit(what, " of ", s->size(), " bytes");
-        COFFER_TRY_ASSIGN(std::string out, text(s, what));
-        if (out.find('\0') != out.npos) return manifest_invalid(what, " contains a NUL");
-        return out;
+        COFFER_TRY_ASSIGN(const std::string_view found, view(s, what));
+        if (found.find('\0') != found.npos) return manifest_invalid(what, " contains a NUL");
+        *out = found;
+        return {};
     }
     template <class List>
-    Result<List> list(const flatbuffers::Vector<typename List::value_type>* v) {
-        if (!v) return List();
+    Status list(const flatbuffers::Vector<typename List::value_type>* v, List* out) {
+        if (!v) return {};
         if (!aligned(v)) return manifest_invalid("a list is not aligned");
         COFFER_TRY(charge(v->size() * sizeof(typename List::value_type)));
-        return List(v->begin(), v->end());
+        out->assign(v->begin(), v->end());
+        return {};
     }
     Status extra_memory(uint64_t count, uint64_t each) {
         uint64_t bytes = 0;
@@ -87,8 +90,8 @@ class Decoder {
 
     Status head() {
         if (m_.format() != kManifestFormat) return unsupported("manifest format ", m_.format());
-        COFFER_TRY_ASSIGN(out_.model.producer, text(m_.producer(), "producer"));
-        COFFER_TRY_ASSIGN(out_.model.name, name(m_.name(), "model name"));
+        COFFER_TRY(text(m_.producer(), "producer", &out_.model.producer));
+        COFFER_TRY(name(m_.name(), "model name", &out_.model.name));
         Id id{};
         if (!out_.model.name.empty()) {
             COFFER_TRY_ASSIGN(id, trust::model_id(out_.model.name));
@@ -98,7 +101,8 @@ class Decoder {
         if (m_.constants() > count(m_.tensors())) {
             return manifest_invalid(m_.constants(), " constants of ", count(m_.tensors()), " tensors");
         }
-        COFFER_TRY_ASSIGN(const std::vector<uint8_t> mark, list<std::vector<uint8_t>>(m_.fingerprint()));
+        std::vector<uint8_t> mark;
+        COFFER_TRY(list(m_.fingerprint(), &mark));
         const Bytes bytes = std::as_bytes(std::span(mark));
         out_.fingerprint.assign(bytes.begin(), bytes.end());
         const fb::Claims* claims = m_.claims();
@@ -130,7 +134,7 @@ class Decoder {
     }
 
     Status tensor(const fb::Tensor& t, uint32_t i) {
-        TensorRecord record;
+        TensorRecord& record = out_.tensors.emplace_back();
         if (t.dtype() == 0 || t.dtype() >= kDTypeCount) return unsupported("element type ", t.dtype());
         record.dtype = static_cast<DType>(t.dtype());
         const codec::EncodingRow* encoding = codec::find_encoding(t.encoding());
@@ -155,12 +159,10 @@ class Decoder {
         record.nbytes = t.nbytes();
         COFFER_TRY(size(record, *encoding, i));
         COFFER_TRY(item(record.offset, record.nbytes, "tensor", i));
-        out_.tensors.push_back(record);
-        if (i < m_.constants()) {
-            COFFER_TRY_ASSIGN(std::string label, name(t.name(), "tensor name"));
-            out_.model.constants.push_back({std::move(label), typed(record)});
-        }
-        return {};
+        if (i >= m_.constants()) return {};
+        graph::Constant& constant = out_.model.constants.emplace_back();
+        constant.tensor = typed(record);
+        return name(t.name(), "tensor name", &constant.name);
     }
 
     Status size(const TensorRecord& t, const codec::EncodingRow& encoding, uint32_t i) {
@@ -202,8 +204,7 @@ class Decoder {
             if (blob.kind() != 0) return unsupported("blob kind ", blob.kind());
             COFFER_TRY(item(blob.offset(), blob.nbytes(), "blob", i));
             COFFER_TRY(extra_memory(blob.nbytes(), 1));
-            COFFER_TRY_ASSIGN(std::string label, name(blob.name(), "blob name"));
-            out_.model.blobs.push_back({std::move(label), {}});
+            COFFER_TRY(name(blob.name(), "blob name", &out_.model.blobs.emplace_back().name));
             out_.blobs.push_back({blob.offset(), blob.nbytes()});
         }
         return {};
@@ -215,113 +216,91 @@ class Decoder {
         return manifest_invalid("the payload has ", context_.payload_len, " bytes, its items end at ", end);
     }
 
-    Result<std::vector<std::string>> unique_names(const Strings* strings, const char* what) {
-        std::vector<std::string> names;
+    Status unique_names(const Strings* strings, const char* what, std::vector<std::string>* names) {
         for (uint32_t i = 0; i < count(strings); ++i) {
-            COFFER_TRY_ASSIGN(std::string s, name(strings->Get(i), what));
-            if (s.empty()) return manifest_invalid(what, " without a name");
-            names.push_back(std::move(s));
+            COFFER_TRY(name(strings->Get(i), what, &names->emplace_back()));
+            if (names->back().empty()) return manifest_invalid(what, " without a name");
         }
-        const std::set<std::string_view> distinct(names.begin(), names.end());
-        if (distinct.size() != names.size()) return manifest_invalid(what, " listed twice");
-        return names;
-    }
-    Status ops() {
-        COFFER_TRY_ASSIGN(ops_, unique_names(m_.ops(), "op"));
-        return {};
-    }
-    Status symbols() {
-        COFFER_TRY_ASSIGN(symbols_, unique_names(m_.symbols(), "symbol"));
+        const std::set<std::string_view> distinct(names->begin(), names->end());
+        if (distinct.size() != names->size()) return manifest_invalid(what, " listed twice");
         return {};
     }
 
     Status graphs() {
         const uint32_t n = count(m_.graphs());
         graph_used_.resize(n);
+        out_.model.graphs.reserve(n);
         for (uint32_t i = 0; i < n; ++i) {
-            COFFER_TRY_ASSIGN(graph::Graph g, graph(*m_.graphs()->Get(i), i));
-            out_.model.graphs.push_back(std::move(g));
+            COFFER_TRY(graph(*m_.graphs()->Get(i), i, &out_.model.graphs.emplace_back()));
         }
         return {};
     }
 
-    Result<graph::Graph> graph(const fb::Graph& src, uint32_t index) {
-        graph::Graph g;
-        COFFER_TRY_ASSIGN(g.name, name(src.name(), "graph name"));
+    Status graph(const fb::Graph& src, uint32_t index, graph::Graph* g) {
+        COFFER_TRY(name(src.name(), "graph name", &g->name));
         nodes_ += count(src.nodes());
         values_ += count(src.values());
         if (nodes_ > context_.caps.nodes || values_ > kMaxRecords) return over_limit("too many nodes or values");
-        g.values.reserve(count(src.values()));
+        g->values.reserve(count(src.values()));
         for (uint32_t i = 0; i < count(src.values()); ++i) {
-            COFFER_TRY_ASSIGN(graph::ValueInfo v, value(*src.values()->Get(i)));
-            g.values.push_back(std::move(v));
+            COFFER_TRY(value(*src.values()->Get(i), &g->values.emplace_back()));
         }
-        g.nodes.reserve(count(src.nodes()));
+        g->nodes.reserve(count(src.nodes()));
         for (uint32_t i = 0; i < count(src.nodes()); ++i) {
-            COFFER_TRY_ASSIGN(graph::Node n, node(*src.nodes()->Get(i), index, i));
-            g.nodes.push_back(std::move(n));
+            COFFER_TRY(node(*src.nodes()->Get(i), index, i, &g->nodes.emplace_back()));
         }
-        COFFER_TRY_ASSIGN(g.inputs, list<std::vector<uint32_t>>(src.inputs()));
-        COFFER_TRY_ASSIGN(g.outputs, list<std::vector<uint32_t>>(src.outputs()));
-        return g;
+        COFFER_TRY(list(src.inputs(), &g->inputs));
+        return list(src.outputs(), &g->outputs);
     }
 
-    Result<graph::ValueInfo> value(const fb::Value& src) {
-        graph::ValueInfo v;
-        COFFER_TRY_ASSIGN(v.name, name(src.name(), "value name"));
+    Status value(const fb::Value& src, graph::ValueInfo* v) {
+        COFFER_TRY(name(src.name(), "value name", &v->name));
         if (src.kind() > fb::ValueKind::MAX) return unsupported("kind of value ", static_cast<int>(src.kind()));
         if (src.dtype() >= kDTypeCount) return unsupported("element type ", src.dtype());
-        v.type.kind = static_cast<ValueKind>(src.kind());
-        v.type.dtype = static_cast<DType>(src.dtype());
+        v->type.kind = static_cast<ValueKind>(src.kind());
+        v->type.dtype = static_cast<DType>(src.dtype());
         if (!src.ranked() && count(src.dims()) != 0) return manifest_invalid("dims of a value without rank");
-        if (src.ranked()) v.type.dims.emplace().reserve(count(src.dims()));
-        for (uint32_t i = 0; i < count(src.dims()); ++i) {
-            COFFER_TRY_ASSIGN(graph::Dim d, dim(*src.dims()->Get(i)));
-            v.type.dims->push_back(std::move(d));
-        }
+        if (src.ranked()) v->type.dims.emplace().resize(count(src.dims()));
+        for (uint32_t i = 0; i < count(src.dims()); ++i) COFFER_TRY(dim(*src.dims()->Get(i), &(*v->type.dims)[i]));
         static_assert(kNone == static_cast<uint32_t>(-1));
-        v.constant = static_cast<int32_t>(src.constant());
-        return v;
+        v->constant = static_cast<int32_t>(src.constant());
+        return {};
     }
 
-    Result<graph::Dim> dim(const fb::Dim& src) {
-        graph::Dim d;
+    Status dim(const fb::Dim& src, graph::Dim* d) {
         if (src.size() != kNone) {
             if (src.size() > kMaxDim) return manifest_invalid("dim ", src.size());
-            d.value = src.size();
+            d->value = src.size();
         }
         if (src.symbol() != kNone) {
             if (src.symbol() >= symbols_.size()) return manifest_invalid("symbol ", src.symbol());
-            d.symbol = symbols_[src.symbol()];
-            COFFER_TRY(charge(d.symbol.size()));
+            d->symbol = symbols_[src.symbol()];
+            COFFER_TRY(charge(d->symbol.size()));
         }
-        return d;
+        return {};
     }
 
-    Result<graph::Node> node(const fb::Node& src, uint32_t graph_index, uint32_t node_index) {
-        graph::Node n;
+    Status node(const fb::Node& src, uint32_t graph_index, uint32_t node_index, graph::Node* n) {
         if (src.op() >= ops_.size()) return manifest_invalid("op ", src.op());
-        n.op = ops_[src.op()];
-        COFFER_TRY(charge(n.op.size()));
+        n->op = ops_[src.op()];
+        COFFER_TRY(charge(n->op.size()));
         if (context_.check_op && checked_ops_.insert({src.op(), src.op_version()}).second) {
-            COFFER_TRY(context_.check_op(n.op, src.op_version()));
+            COFFER_TRY(context_.check_op(n->op, src.op_version()));
         }
-        COFFER_TRY_ASSIGN(n.name, name(src.name(), "node name"));
-        COFFER_TRY_ASSIGN(n.inputs, list<std::vector<uint32_t>>(src.inputs()));
-        COFFER_TRY_ASSIGN(n.outputs, list<std::vector<uint32_t>>(src.outputs()));
+        COFFER_TRY(name(src.name(), "node name", &n->name));
+        COFFER_TRY(list(src.inputs(), &n->inputs));
+        COFFER_TRY(list(src.outputs(), &n->outputs));
         if (count(src.attrs()) > kMaxAttrs) return over_limit("a node has ", count(src.attrs()), " attributes");
-        n.attrs.reserve(count(src.attrs()));
-        for (uint32_t i = 0; i < count(src.attrs()); ++i) {
-            COFFER_TRY_ASSIGN(graph::Attr a, attr(*src.attrs()->Get(i), {graph_index, node_index, i, kNone}));
-            n.attrs.push_back(std::move(a));
+        n->attrs.resize(count(src.attrs()));
+        for (uint32_t i = 0; i < n->attrs.size(); ++i) {
+            COFFER_TRY(attr(*src.attrs()->Get(i), {graph_index, node_index, i, kNone}, &n->attrs[i]));
         }
-        return n;
+        return {};
     }
 
-    Result<graph::Attr> attr(const fb::Attr& src, AttrUse use) {
+    Status attr(const fb::Attr& src, AttrUse use, graph::Attr* a) {
         using Kind = fb::AttrKind;
-        graph::Attr a;
-        COFFER_TRY_ASSIGN(a.name, name(src.name(), "attribute name"));
+        COFFER_TRY(name(src.name(), "attribute name", &a->name));
         const Kind kind = src.kind();
         if (kind < Kind::MIN || kind > Kind::MAX) return unsupported("kind of attribute ", static_cast<int>(kind));
         const bool may_be_tensor =
@@ -333,59 +312,45 @@ class Decoder {
         if (stray) return manifest_invalid("an attribute has more than one value");
         use.tensor = src.tensor();
         switch (kind) {
-            case Kind::Int: a.value = src.i(); return a;
-            case Kind::Float: a.value = src.f(); return a;
-            case Kind::String: {
-                COFFER_TRY_ASSIGN(a.value, text(src.s(), "attribute value"));
-                return a;
-            }
+            case Kind::Int: a->value = src.i(); return {};
+            case Kind::Float: a->value = src.f(); return {};
+            case Kind::String: return text(src.s(), "attribute value", &a->value.emplace<std::string>());
             case Kind::Tensor: {
                 if (use.tensor >= out_.tensors.size()) return manifest_invalid("tensor ", use.tensor);
                 out_.attr_uses.push_back(use);
-                a.value = typed(out_.tensors[use.tensor]);
-                return a;
+                a->value = typed(out_.tensors[use.tensor]);
+                return {};
             }
             case Kind::Graph: {
                 if (src.graph() >= graph_used_.size() || graph_used_[src.graph()]) {
                     return manifest_invalid("graph ", src.graph(), " is missing or used twice");
                 }
                 graph_used_[src.graph()] = true;
-                a.value = graph::GraphRef{src.graph()};
-                return a;
+                a->value = graph::GraphRef{src.graph()};
+                return {};
             }
-            case Kind::Ints: return list_attr(std::move(a), src.ints(), use);
-            case Kind::Floats: return list_attr(std::move(a), src.floats(), use);
+            case Kind::Ints: return list_attr(src.ints(), use, &a->value.emplace<PrivateVector<int64_t>>());
+            case Kind::Floats: return list_attr(src.floats(), use, &a->value.emplace<PrivateVector<float>>());
             case Kind::Strings: break;
         }
-        return strings_attr(std::move(a), src.strings(), use);
+        return strings_attr(src.strings(), use, &a->value.emplace<PrivateVector<PrivateString>>());
     }
 
     template <class T>
-    Result<graph::Attr> list_attr(graph::Attr a, const flatbuffers::Vector<T>* values, const AttrUse& use) {
-        a.value = PrivateVector<T>();
-        if (use.tensor != kNone) {
-            COFFER_TRY(list_tensor(use, dtype_of<T>, values != nullptr));
-            return a;
-        }
+    Status list_attr(const flatbuffers::Vector<T>* values, const AttrUse& use, PrivateVector<T>* out) {
+        if (use.tensor != kNone) return list_tensor(use, dtype_of<T>, values != nullptr);
         if (count(values) > kMaxInlineList) return manifest_invalid("a long list is not a tensor");
-        COFFER_TRY_ASSIGN(a.value, list<PrivateVector<T>>(values));
-        return a;
+        return list(values, out);
     }
 
-    Result<graph::Attr> strings_attr(graph::Attr a, const Strings* values, const AttrUse& use) {
-        PrivateVector<PrivateString> strings;
-        if (use.tensor != kNone) {
-            COFFER_TRY(list_tensor(use, DType::kString, values != nullptr));
-            a.value = std::move(strings);
-            return a;
-        }
+    Status strings_attr(const Strings* values, const AttrUse& use, PrivateVector<PrivateString>* out) {
+        if (use.tensor != kNone) return list_tensor(use, DType::kString, values != nullptr);
         if (count(values) > kMaxInlineList) return manifest_invalid("a long list is not a tensor");
         for (uint32_t i = 0; i < count(values); ++i) {
             COFFER_TRY_ASSIGN(const std::string_view s, view(values->Get(i), "attribute value"));
-            strings.emplace_back(s);
+            out->emplace_back(s);
         }
-        a.value = std::move(strings);
-        return a;
+        return {};
     }
 
     Status list_tensor(const AttrUse& use, DType dtype, bool inline_too) {
@@ -406,8 +371,8 @@ class Decoder {
         for (uint32_t i = 0; i < n; ++i) {
             const fb::State& src = *m_.states()->Get(i);
             graph::StatePair state;
-            COFFER_TRY_ASSIGN(state.input, name(src.input(), "state name"));
-            COFFER_TRY_ASSIGN(state.output, name(src.output(), "state name"));
+            COFFER_TRY(name(src.input(), "state name", &state.input));
+            COFFER_TRY(name(src.output(), "state name", &state.output));
             if (src.initial() != kNone) {
                 if (src.initial() >= out_.tensors.size()) return manifest_invalid("tensor ", src.initial());
                 state.initial = typed(out_.tensors[src.initial()]);
@@ -422,10 +387,10 @@ class Decoder {
         std::set<std::string> keys;
         for (uint32_t i = 0; i < count(m_.metadata()); ++i) {
             const fb::KeyValue& pair = *m_.metadata()->Get(i);
-            COFFER_TRY_ASSIGN(std::string key, name(pair.key(), "metadata key"));
-            COFFER_TRY_ASSIGN(std::string value, text(pair.value(), "metadata value"));
+            auto& [key, value] = out_.model.metadata.emplace_back();
+            COFFER_TRY(name(pair.key(), "metadata key", &key));
+            COFFER_TRY(text(pair.value(), "metadata value", &value));
             if (!keys.insert(key).second) return manifest_invalid("a metadata key is there twice");
-            out_.model.metadata.emplace_back(std::move(key), std::move(value));
         }
         return {};
     }
