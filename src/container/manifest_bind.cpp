@@ -171,9 +171,13 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
     DecodedTensors own;
     if (!decoded) decoded = &own;
     const Uses uses(m);
-    std::vector<Tensor> tensors(m.tensors.size());
+    std::vector<graph::Constant>& constants = m.model.constants;
+    std::vector<Tensor> others(m.tensors.size() - constants.size());
+    const auto tensor = [&](size_t i) -> Tensor& {
+        return i < constants.size() ? constants[i].tensor : others[i - constants.size()];
+    };
     COFFER_TRY_ASSIGN(Places places, Places::create(m.decoded_bytes, page_flags, decoded));
-    for (size_t i = 0; i < tensors.size(); ++i) {
+    for (size_t i = 0; i < m.tensors.size(); ++i) {
         const TensorRecord& record = m.tensors[i];
         const bool now = !access.lazy || uses.at_once[i];
         if (now) {
@@ -181,11 +185,11 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
             COFFER_TRY(check_tensor(record, payload));
         }
         if (!uses.as_tensor[i]) continue;
-        COFFER_TRY_ASSIGN(tensors[i], bound(record, payload, owner, places));
-        if (now && decoded->records.contains(tensors[i].view().data)) {
+        COFFER_TRY_ASSIGN(tensor(i), bound(record, payload, owner, places));
+        if (now && decoded->records.contains(tensor(i).view().data)) {
             // With lazy loading the weight store may decode it again, and a list is filled below.
             const bool again = access.lazy || uses.as_list[i];
-            decode_tensor(record, payload, tensors[i].view().as<std::byte>(), again ? PayloadAccess{} : access);
+            decode_tensor(record, payload, tensor(i).view().as<std::byte>(), again ? PayloadAccess{} : access);
         }
     }
     if (decoded->pages) decoded->pages->protect_read_only();
@@ -194,11 +198,10 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
         if (is_list(value)) {
             COFFER_TRY(fill_list(m.tensors[use.tensor], payload, value));
         } else {
-            value = tensors[use.tensor];
+            value = tensor(use.tensor);
         }
     }
-    for (const StateUse& use : m.state_uses) m.model.states[use.state].initial = tensors[use.tensor];
-    for (size_t i = 0; i < m.model.constants.size(); ++i) m.model.constants[i].tensor = std::move(tensors[i]);
+    for (const StateUse& use : m.state_uses) m.model.states[use.state].initial = tensor(use.tensor);
     for (size_t i = 0; i < m.blobs.size(); ++i) {
         if (access.need) COFFER_TRY(access.need(m.blobs[i].offset, m.blobs[i].nbytes));
         const Bytes bytes = payload.subspan(m.blobs[i].offset, m.blobs[i].nbytes);

@@ -218,10 +218,9 @@ Status Opening::step_10_commitment() {
 
 Status Opening::manifest_hash() {
     const Header& h = facts_.header;
-    COFFER_TRY_ASSIGN(manifest_bytes_, os::Pages::allocate(h.manifest_len, os::Pages::kPlain));
-    const MutableBytes sealed(manifest_bytes_.data(), h.manifest_len);
-    COFFER_TRY(source_.read_at(kHeadSize, sealed));
-    COFFER_TRY_ASSIGN(const Digest hash, crypto::sha256(sealed));
+    manifest_bytes_.resize(h.manifest_len);
+    COFFER_TRY(source_.read_at(kHeadSize, manifest_bytes_));
+    COFFER_TRY_ASSIGN(const Digest hash, crypto::sha256(manifest_bytes_));
     if (hash != h.manifest_hash) return not_authentic(Detail::kManifestAuth);
     return {};
 }
@@ -251,7 +250,7 @@ Status Opening::step_12_validate() {
     if (options_.digests) {
         COFFER_TRY_ASSIGN(manifest_sha256_, manifest_digest());
     }
-    manifest_bytes_ = {};
+    manifest_bytes_ = PrivateVector<std::byte>();
     return {};
 }
 

@@ -85,7 +85,7 @@ class Opening {
     uint16_t slot_kind_ = 0;
     crypto::SecretBytes dek_;
     std::unique_ptr<Schedule> schedule_;
-    os::Pages manifest_bytes_;
+    PrivateVector<std::byte> manifest_bytes_;
     size_t manifest_size_ = 0;
     Manifest manifest_;
     Table table_;

@@ -1,6 +1,7 @@
 // The rules of graph.hpp, one function each. A value that nothing writes and nothing reads is not an error:
 // passes leave such values behind when they remove nodes.
 #include <algorithm>
+#include <bit>
 #include <string_view>
 #include <unordered_set>
 
@@ -43,6 +44,29 @@ Status check_constant_type(const ValueInfo& info, const Tensor& tensor) {
     return {};
 }
 
+// The values of one graph by name: one allocation for all of them, as there may be many.
+class Names {
+ public:
+    explicit Names(const std::vector<ValueInfo>& values) : values_(values), slots_(std::bit_ceil(2 * values.size() + 1)) {}
+
+    bool insert(size_t value) {
+        const std::string& name = values_[value].name;
+        size_t slot = std::hash<std::string_view>()(name);
+        for (;; ++slot) {
+            uint32_t& holder = slots_[slot & (slots_.size() - 1)];
+            if (holder == 0) {
+                holder = static_cast<uint32_t>(value + 1);
+                return true;
+            }
+            if (values_[holder - 1].name == name) return false;
+        }
+    }
+
+ private:
+    const std::vector<ValueInfo>& values_;
+    std::vector<uint32_t> slots_;  // 0: empty, else a value plus one
+};
+
 class GraphCheck {
  public:
     GraphCheck(const Model& model, uint32_t index)
@@ -67,11 +91,11 @@ class GraphCheck {
 
  private:
     Status check_values() {
-        std::unordered_set<std::string_view> names(2 * graph_.values.size());
+        Names names(graph_.values);
         for (size_t i = 0; i < graph_.values.size(); ++i) {
             const ValueInfo& info = graph_.values[i];
             if (info.name.empty()) return bad("value ", i, " has no name");
-            if (!names.insert(info.name).second) return bad("two values are named '", info.name, "'");
+            if (!names.insert(i)) return bad("two values are named '", info.name, "'");
             COFFER_TRY(check_type(info.name, info.type));
             if (info.constant == -1) continue;
             // A negative index is above every number of constants.
