@@ -90,12 +90,15 @@ Result<Manifest> decode_manifest(Bytes plaintext, const ManifestContext& context
 struct DecodedTensors {
     std::shared_ptr<os::Pages> pages;  // nullptr: all are plain
     std::unordered_map<const void*, TensorRecord> records;
+    bool stored = false;  // constants among them were left as they are stored
 };
 // A payload that is not simply there. `need` asks for bytes; only what is copied, or is no constant, is asked for
-// when `lazy`, and who wants another constant's bytes loads them and calls check_tensor(), then decode_tensor().
-// `drop` says that nobody will look at stored bytes again.
+// when `lazy`, and who wants another constant's bytes loads them and calls check_tensor(), then decode_tensor(). With
+// `leave_stored` everything is asked for, but constants are not decoded either. `drop` says that nobody will look at
+// stored bytes again.
 struct PayloadAccess {
     bool lazy = false;
+    bool leave_stored = false;
     std::function<Status(uint64_t offset, uint64_t nbytes)> need;
     std::function<void(uint64_t offset, uint64_t nbytes)> drop;
 };

@@ -170,6 +170,7 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
     if (!access.lazy) COFFER_TRY(check_padding(m, payload));
     DecodedTensors own;
     if (!decoded) decoded = &own;
+    decoded->stored = access.lazy || access.leave_stored;
     const Uses uses(m);
     std::vector<graph::Constant>& constants = m.model.constants;
     std::vector<Tensor> others(m.tensors.size() - constants.size());
@@ -186,9 +187,9 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
         }
         if (!uses.as_tensor[i]) continue;
         COFFER_TRY_ASSIGN(tensor(i), bound(record, payload, owner, places));
-        if (now && decoded->records.contains(tensor(i).view().data)) {
-            // With lazy loading the weight store may decode it again, and a list is filled below.
-            const bool again = access.lazy || uses.as_list[i];
+        if (now && (uses.at_once[i] || !access.leave_stored) && decoded->records.contains(tensor(i).view().data)) {
+            // The weight store may decode it again, and a list is filled below.
+            const bool again = access.lazy || access.leave_stored || uses.as_list[i];
             decode_tensor(record, payload, tensor(i).view().as<std::byte>(), again ? PayloadAccess{} : access);
         }
     }

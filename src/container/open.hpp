@@ -33,13 +33,15 @@ struct OpenOptions {
     std::function<Status(std::string_view op, uint16_t version)> check_op;
     unsigned page_flags = os::Pages::kHuge;  // kLock: ask for locked memory; see Opened::locked
     bool lazy = false;                       // chunks are opened when somebody needs them, by Opened::payload
+    bool leave_stored = false;               // constants that are not plain are decoded by who needs them
     bool digests = false;                    // compute Opened::manifest_sha256 and payload_sha256
 };
 
 struct Opened {
     graph::Model model;  // constants share one read-only arena that lives as long as any of them
     // That arena, and the tensors that are decoded elsewhere. With OpenOptions::lazy the bytes of a constant are there
-    // after load(), check_tensor() and decode_tensor(); the source must stay alive until the payload is complete().
+    // after load(), check_tensor() and decode_tensor(), and the source must stay alive until the payload is complete();
+    // with leave_stored those of DecodedTensors are there after decode_tensor().
     std::shared_ptr<Payload> payload;
     DecodedTensors decoded;
     Facts facts;

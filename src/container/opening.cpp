@@ -288,6 +288,7 @@ Status Opening::step_16_finish() {
     }
     PayloadAccess access;
     access.lazy = lazy();
+    access.leave_stored = options_.leave_stored;
     access.need = [this](uint64_t offset, uint64_t nbytes) {
         return payload_->load(offset, nbytes, options_.parallel);
     };

@@ -27,6 +27,7 @@ Result<Loaded> load(container::Source source, const trust::Policy& policy, const
     open_options.check_op = &check_op;
     open_options.digests = options.digests;
     open_options.lazy = options.lazy;
+    open_options.leave_stored = true;
     if (options.lock) open_options.page_flags |= os::Pages::kLock;
     if (options.parallel) open_options.parallel = {options.parallel, &parallel_for};
     COFFER_TRY_ASSIGN(container::Opened opened, container::open(std::move(source), policy, keyring, open_options));

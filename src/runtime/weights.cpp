@@ -15,6 +15,10 @@ constexpr uintptr_t kPage = 4096;
 // Not worth a call.
 constexpr size_t kSmallTensor = size_t{16} << 10;
 
+size_t element_bytes(const container::TensorRecord& record) {
+    return TensorView{nullptr, record.dtype, record.shape}.nbytes();
+}
+
 // What `pack` makes of a tensor whose byte i is byte(i).
 Status pack_bytes(const TensorView& like, size_t bytes, WeightStore::Pack pack, const void* arg, auto&& byte,
                   std::vector<uint8_t>* out) {
@@ -34,6 +38,7 @@ void WeightStore::bind(Home home, size_t constant_bytes, uint64_t max_memory) {
     max_memory_ = max_memory;
     constant_bytes_ = constant_bytes;
     lazy_ = home_.payload && !home_.payload->complete();
+    for (const auto& [data, record] : home_.decoded.records) largest_ = std::max(largest_, element_bytes(record));
 }
 
 Result<WeightStore::Planning> WeightStore::begin(Parallel* parallel) {
@@ -49,6 +54,7 @@ Result<WeightStore::Planning> WeightStore::begin(Parallel* parallel) {
 void WeightStore::end() {
     if (--planning_ == 0) {
         parallel_ = nullptr;
+        staging_ = {};
         for (Block& block : blocks_) block.pages.protect_read_only();
         if (home_.payload) home_.payload->seal_memory();
         if (home_.decoded.pages) home_.decoded.pages->protect_read_only();
@@ -65,11 +71,16 @@ WeightStore::Constant* WeightStore::find(const TensorView& view) {
     const auto [it, added] = constants_.try_emplace(view.data);
     if (added) {
         it->second.nbytes = view.nbytes();
-        if (!lazy_) it->second.state = Constant::kOpen;
         const auto record = home_.decoded.records.find(view.data);
         if (record != home_.decoded.records.end()) it->second.decoded = &record->second;
+        if (!is_stored(view.data)) it->second.state = Constant::kOpen;
     }
     return &it->second;
+}
+
+// What was left as it is stored, before anybody asked for it.
+bool WeightStore::is_stored(const void* data) const {
+    return lazy_ || (home_.decoded.stored && home_.decoded.records.contains(data));
 }
 
 uint64_t WeightStore::offset_of(const void* data) const {
@@ -80,7 +91,7 @@ bool WeightStore::is_open(const TensorView& view) const {
     const std::lock_guard lock(mutex_);
     if (!holds(view.data)) return true;
     const auto it = constants_.find(view.data);
-    if (it == constants_.end()) return !lazy_;
+    if (it == constants_.end()) return !is_stored(view.data);
     return it->second.state == Constant::kOpen || it->second.state == Constant::kPending;
 }
 
@@ -103,21 +114,20 @@ Status WeightStore::open(const TensorView& view, Constant& constant) {
         case Constant::kOpen: return {};
         case Constant::kPending: constant.state = Constant::kOpen; return {};
         case Constant::kGone: return restore(view, constant);
-        case Constant::kClosed: break;
+        case Constant::kStored: break;
     }
-    Status status = open_chunks(view, constant);
-    if (!status.ok()) {
-        if (!failure().ok()) {
-            for (Block& block : blocks_) block.pages.clear();
-            if (home_.decoded.pages) home_.decoded.pages->clear();
-        }
-        return status;
-    }
+    COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
     constant.state = Constant::kOpen;
+    if (!constant.decoded) return {};
+    home_.decoded.pages->allow_writing();
+    container::PayloadAccess access;
+    access.drop = [&](uint64_t offset, uint64_t nbytes) { home_.payload->discard(offset, nbytes); };
+    container::decode_tensor(record, home_.payload->bytes(), view.as<std::byte>(), access);
     return {};
 }
 
-Status WeightStore::open_chunks(const TensorView& view, const Constant& constant) {
+// The stored bytes are there, and sound.
+Result<container::TensorRecord> WeightStore::open_chunks(const TensorView& view, const Constant& constant) {
     container::ParallelFor parallel;
     if (parallel_) {
         parallel = {parallel_, [](void* context, size_t count, void (*task)(void*, size_t), void* argument) {
@@ -133,17 +143,37 @@ Status WeightStore::open_chunks(const TensorView& view, const Constant& constant
         record.nbytes = constant.nbytes;
     }
     container::Payload& payload = *home_.payload;
-    COFFER_TRY(payload.load(record.offset, record.nbytes, parallel));
-    if (Status sound = container::check_tensor(record, payload.bytes()); !sound.ok()) {
-        payload.fail(sound.error());
-        return sound;
+    Status status = payload.load(record.offset, record.nbytes, parallel);
+    if (status.ok()) {
+        status = container::check_tensor(record, payload.bytes());
+        if (status.ok()) return record;
+        payload.fail(status.error());
     }
-    if (!constant.decoded) return {};
-    home_.decoded.pages->allow_writing();
-    container::PayloadAccess access;
-    access.drop = [&](uint64_t offset, uint64_t nbytes) { payload.discard(offset, nbytes); };
-    container::decode_tensor(record, payload.bytes(), view.as<std::byte>(), access);
-    return {};
+    if (!failure().ok()) {
+        for (Block& block : blocks_) block.pages.clear();
+        if (home_.decoded.pages) home_.decoded.pages->clear();
+        staging_ = {};
+    }
+    return std::move(status).error();
+}
+
+// The elements of a constant for packing alone, until the next one is staged: in memory that all of them share.
+Result<TensorView> WeightStore::staged(const TensorView& view, const Constant& constant) {
+    COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
+    // It only takes the pages that are used.
+    if (staging_.size() == 0) {
+        COFFER_TRY_ASSIGN(staging_, allocate_pages(largest_));
+    }
+    container::decode_tensor(record, home_.payload->bytes(), staging_.data(), {});
+    return TensorView{staging_.data(), view.dtype, view.shape};
+}
+
+Result<os::Pages> WeightStore::allocate_pages(size_t bytes) const {
+    COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(bytes, home_.page_flags));
+    if ((home_.page_flags & os::Pages::kLock) && !pages.locked()) {
+        return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(), " bytes of packed weights in memory");
+    }
+    return pages;
 }
 
 Result<std::byte*> WeightStore::allocate(size_t bytes) {
@@ -157,11 +187,7 @@ Result<std::byte*> WeightStore::allocate(size_t bytes) {
         // One block for all that is still to come, when it is known: it only takes the pages that are used.
         size_t wanted = kSmallBlock;
         if (!locked && constant_bytes_ > total_) wanted = std::clamp(constant_bytes_ - total_, wanted, kLargeBlock);
-        COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(std::max(size, wanted), home_.page_flags));
-        if (locked && !pages.locked()) {
-            return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(),
-                         " bytes of packed weights in memory");
-        }
+        COFFER_TRY_ASSIGN(os::Pages pages, allocate_pages(std::max(size, wanted)));
         block = blocks_.insert(blocks_.end(), Block{std::move(pages), 0});
     }
     block->pages.allow_writing();
@@ -178,9 +204,15 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
         return error(Code::kLimit, Detail::kLimit, "packed weights of ", total_, " and ", bytes,
                      " more bytes are over the memory limit of ", max_memory_, " bytes");
     }
-    COFFER_TRY(open(src));
+    TensorView from = src;
+    Constant* const constant = find(src);
+    if (constant && constant->decoded && constant->state == Constant::kStored) {
+        COFFER_TRY_ASSIGN(from, staged(src, *constant));
+    } else if (constant) {
+        COFFER_TRY(open(src, *constant));
+    }
     COFFER_TRY_ASSIGN(std::byte * data, allocate(bytes));
-    COFFER_TRY(pack(src, data, arg));
+    COFFER_TRY(pack(from, data, arg));
     total_ += bytes;
     return &forms_.emplace(key, Form{data, bytes, pack, {}}).first->second;
 }
@@ -207,34 +239,46 @@ Result<const void*> WeightStore::moved(const TensorView& src, std::string_view n
 void WeightStore::release(const TensorView& view) {
     const std::lock_guard lock(mutex_);
     Constant* const constant = find(view);
-    if (!constant || !constant->moved || constant->kept || constant->state != Constant::kOpen) return;
+    if (!constant || !constant->moved || constant->kept) return;
     // restore() counts bytes in 32 bits.
     if (constant->nbytes < kSmallTensor || constant->nbytes > UINT32_MAX) return;
+    if (constant->decoded && constant->state == Constant::kStored) {
+        home_.payload->discard(constant->decoded->offset, constant->decoded->nbytes);
+        mark_gone(view, *constant);
+    }
+    if (constant->state != Constant::kOpen) return;
     constant->state = Constant::kPending;
-    pending_.emplace_back(view.data, constant);
+    pending_.emplace_back(view, constant);
     pending_bytes_ += constant->nbytes;
     if (pending_bytes_ >= kBatch) give_back_pending();
 }
 
+WeightStore::Gone::iterator WeightStore::mark_gone(const TensorView& view, Constant& constant) {
+    constant.state = Constant::kGone;
+    const auto begin = reinterpret_cast<uintptr_t>(view.data);
+    // With the zeros up to the next one; the arenas begin on pages and end on whole ones.
+    const auto end = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
+    auto range = gone_.emplace(begin, end).first;
+    if (const auto next = std::next(range); next != gone_.end() && next->first == end) {
+        range->second = next->second;
+        gone_.erase(next);
+    }
+    if (range != gone_.begin() && std::prev(range)->second == begin) {
+        const auto before = std::prev(range);
+        before->second = range->second;
+        gone_.erase(range);
+        range = before;
+    }
+    return range;
+}
+
 // A page goes when every tensor in it is gone.
 void WeightStore::give_back_pending() {
-    for (const auto& [data, constant] : pending_) {
+    for (const auto& [view, constant] : pending_) {
         if (constant->state != Constant::kPending) continue;
-        constant->state = Constant::kGone;
-        const auto begin = reinterpret_cast<uintptr_t>(data);
-        // With the zeros up to the next one; the arenas begin on pages and end on whole ones.
+        const auto range = mark_gone(view, *constant);
+        const auto begin = reinterpret_cast<uintptr_t>(view.data);
         const auto end = round_up<uintptr_t>(begin + constant->nbytes, container::kItemAlign);
-        auto range = gone_.emplace(begin, end).first;
-        if (const auto next = std::next(range); next != gone_.end() && next->first == end) {
-            range->second = next->second;
-            gone_.erase(next);
-        }
-        if (range != gone_.begin() && std::prev(range)->second == begin) {
-            const auto before = std::prev(range);
-            before->second = range->second;
-            gone_.erase(range);
-            range = before;
-        }
         // The pages this tensor touches, as far as they lie in the range, and what is left at the end of the arena.
         const Bytes arena = constant->decoded ? Bytes(home_.decoded.pages->data(), home_.decoded.pages->size())
                                               : Bytes(home_.payload->bytes());
@@ -304,10 +348,15 @@ size_t WeightStore::packed_bytes() const {
 size_t WeightStore::own_bytes() const {
     const std::lock_guard lock(mutex_);
     size_t bytes = lazy_ ? 0 : constant_bytes_;
+    if (!lazy_ && home_.decoded.stored) {
+        for (const auto& [data, record] : home_.decoded.records) bytes += record.nbytes - element_bytes(record);
+    }
     for (const auto& [data, constant] : constants_) {
         const bool there = constant.state == Constant::kOpen || constant.state == Constant::kPending;
-        if (lazy_ && there) bytes += constant.nbytes;
-        if (!lazy_ && !there) bytes -= constant.nbytes;
+        const bool stored = constant.decoded && !lazy_ && home_.decoded.stored;
+        if (stored && constant.state != Constant::kStored) bytes -= constant.decoded->nbytes;
+        if ((lazy_ || stored) && there) bytes += constant.nbytes;
+        if (!lazy_ && !stored && !there) bytes -= constant.nbytes;
     }
     return bytes;
 }

@@ -1,7 +1,8 @@
 // The weights of a model while it runs: bytes are opened when a plan first needs them, packed once per form that
 // kernels want, shared by all runners, wiped at the end. A tensor that was packed by moving its bytes about is not
 // kept twice: its own bytes are given back to the system when no planned node looks at them any more, and are worked
-// out from the packed ones should a later plan need them. No chunk of the file is opened twice.
+// out from the packed ones should a later plan need them. One that is stored narrow and only packed never has elements
+// of its own. No chunk of the file is opened twice.
 #pragma once
 
 #include <map>
@@ -82,7 +83,7 @@ class WeightStore {
         std::vector<std::byte> arg;  // of forms that moved bytes
     };
     struct Constant {
-        enum State : uint8_t { kClosed, kOpen, kPending, kGone } state = kClosed;
+        enum State : uint8_t { kStored, kOpen, kPending, kGone } state = kStored;
         bool kept = false;
         const Form* moved = nullptr;
         size_t nbytes = 0;
@@ -95,13 +96,18 @@ class WeightStore {
 
     void end();
     bool holds(const void* data) const;
+    bool is_stored(const void* data) const;
     Constant* find(const TensorView& constant);  // nullptr: not ours
     Status open(const TensorView& view, Constant& constant);
-    Status open_chunks(const TensorView& view, const Constant& constant);
+    Result<container::TensorRecord> open_chunks(const TensorView& view, const Constant& constant);
+    Result<TensorView> staged(const TensorView& view, const Constant& constant);
     Status restore(const TensorView& view, Constant& constant);
+    using Gone = std::map<uintptr_t, uintptr_t>;
+    Gone::iterator mark_gone(const TensorView& view, Constant& constant);
     void give_back_pending();
     uint64_t offset_of(const void* data) const;  // in the payload
     Result<std::byte*> allocate(size_t bytes);
+    Result<os::Pages> allocate_pages(size_t bytes) const;
     Result<Form*> form(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg);
 
     mutable std::recursive_mutex mutex_;
@@ -109,12 +115,14 @@ class WeightStore {
     size_t constant_bytes_ = 0;
     bool lazy_ = false;  // not everything was open when it was bound
     Parallel* parallel_ = nullptr;  // while planning
+    os::Pages staging_;             // the elements of one constant after the other
+    size_t largest_ = 0;            // bytes of the largest constant that may be staged
     int planning_ = 0;              // depth
     std::map<Key, Form> forms_;
     std::unordered_map<const void*, Constant> constants_;
-    std::vector<std::pair<const void*, Constant*>> pending_;
+    std::vector<std::pair<TensorView, Constant*>> pending_;
     size_t pending_bytes_ = 0;
-    std::map<uintptr_t, uintptr_t> gone_;  // ranges of addresses, begin -> end, merged
+    Gone gone_;  // ranges of addresses, begin -> end, merged
     std::vector<Block> blocks_;
     size_t total_ = 0;  // bytes of packed forms
     uint64_t max_memory_ = ~uint64_t{0};
