@@ -23,10 +23,26 @@ inline uint32_t tree_walk(const FastTreeNode* nodes, uint32_t at, const float* x
     return nodes[at].child;
 }
 
+// The constants of a forest, by the names of their operands.
 template <class Arch>
-inline void tree_add(const TreeParams& p, uint32_t leaf, double* scores) {
-    for (uint32_t i = p.leaf[leaf]; i < p.leaf[leaf + 1]; ++i) {
-        scores[p.weights[i].target] += static_cast<double>(p.weights[i].weight);
+struct TreeArrays {
+    const FastTreeNode* nodes;
+    const uint32_t* roots;
+    const float* leaf_weights;
+    const uint32_t *leaf_targets, *leaf_offsets;
+    const double* base;
+    const int64_t* labels;
+};
+
+template <class Arch>
+inline void tree_add(const TreeArrays<Arch>& a, size_t targets, uint32_t leaf, double* scores) {
+    if (!a.leaf_offsets) {
+        const float* weights = a.leaf_weights + leaf * targets;
+        for (size_t k = 0; k < targets; ++k) scores[k] += static_cast<double>(weights[k]);
+        return;
+    }
+    for (uint32_t i = a.leaf_offsets[leaf]; i < a.leaf_offsets[leaf + 1]; ++i) {
+        scores[a.leaf_targets[i]] += static_cast<double>(a.leaf_weights[i]);
     }
 }
 
@@ -36,19 +52,19 @@ double tree_logistic(double x) {
     return x < 0 ? 1 - v : v;
 }
 
-// Scores of one row to its label and columns, as ops::ml::store_scores does.
+// Scores of one row to its columns and label, as ops::ml::store_scores does.
 template <class Arch>
-void tree_finish(const TreeParams& p, double* scores, int64_t* label, float* dst) {
+void tree_finish(const TreeParams& p, const TreeArrays<Arch>& a, double* scores, float* dst, int64_t* label) {
     if (p.average) {
         for (size_t i = 0; i < p.targets; ++i) scores[i] /= static_cast<double>(p.trees);
     }
-    for (size_t i = 0; p.base && i < p.targets; ++i) scores[i] += p.base[i];
-    if (p.binary) {
-        const double s = scores[p.single];
-        if (label) *label = p.labels[s > p.threshold ? 1 : 0];
+    for (size_t i = 0; a.base && i < p.targets; ++i) scores[i] += a.base[i];
+    if (p.vote != TreeVote::kNone) {
+        const bool margin = p.vote == TreeVote::kMargin, logistic = margin && p.transform == 2;
+        const double s = scores[0];
+        if (label) *label = a.labels[s > (margin ? 0 : 0.5) ? 1 : 0];
         if (!dst) return;
-        const bool logistic = p.second == 2 && p.transform == 2;
-        dst[0] = static_cast<float>(logistic ? tree_logistic<Arch>(-s) : p.second == 1 ? 1 - s : -s);
+        dst[0] = static_cast<float>(logistic ? tree_logistic<Arch>(-s) : margin ? -s : 1 - s);
         dst[1] = static_cast<float>(logistic ? tree_logistic<Arch>(s) : s);
         return;
     }
@@ -56,7 +72,7 @@ void tree_finish(const TreeParams& p, double* scores, int64_t* label, float* dst
     for (size_t i = 1; i < p.targets; ++i) {
         if (scores[i] > scores[best]) best = i;
     }
-    if (label) *label = p.labels[best];
+    if (label) *label = a.labels[best];
     if (!dst) return;
     if (p.transform == 1 && p.targets > 1) {
         const double most = scores[best];
@@ -72,50 +88,55 @@ void tree_finish(const TreeParams& p, double* scores, int64_t* label, float* dst
 template <class Arch>
 bool tree_rows(const void* params, void* const* operands, size_t begin, size_t end) {
     const auto& p = *static_cast<const TreeParams*>(params);
-    auto* labels = static_cast<int64_t*>(operands[1]);
-    auto* dst = static_cast<float*>(operands[2]);
+    const TreeArrays<Arch> a{static_cast<const FastTreeNode*>(operands[1]), static_cast<const uint32_t*>(operands[2]),
+                             static_cast<const float*>(operands[3]),        static_cast<const uint32_t*>(operands[4]),
+                             static_cast<const uint32_t*>(operands[5]),     static_cast<const double*>(operands[6]),
+                             static_cast<const int64_t*>(operands[7])};
+    const size_t columns = p.vote == TreeVote::kNone ? p.targets : 2;
+    auto* dst = static_cast<float*>(operands[8]);
+    auto* labels = static_cast<int64_t*>(operands[9]);
     for (size_t unit = begin; unit < end; ++unit) {
         const size_t first = unit * kTreeRows, count = p.rows - first < kTreeRows ? p.rows - first : kTreeRows;
         const float* x = static_cast<const float*>(operands[0]) + first * p.width;
-        double* scores = static_cast<double*>(operands[3]) + first * p.targets;
+        double* scores = static_cast<double*>(operands[10]) + first * p.targets;
         for (size_t i = 0; i < count * p.targets; ++i) scores[i] = 0;
         if (count == 1) {
             // One row: four trees at a time, added in their order.
             size_t tree = 0;
             for (; tree + 4 <= p.trees; tree += 4) {
                 uint32_t at[4];
-                for (size_t k = 0; k < 4; ++k) at[k] = p.roots[tree + k];
+                for (size_t k = 0; k < 4; ++k) at[k] = a.roots[tree + k];
                 for (bool moving = true; moving;) {
                     moving = false;
                     for (size_t k = 0; k < 4; ++k) {
-                        if (p.nodes[at[k]].feature == kTreeLeaf) continue;
-                        at[k] = tree_step<Arch>(p.nodes, at[k], x);
+                        if (a.nodes[at[k]].feature == kTreeLeaf) continue;
+                        at[k] = tree_step<Arch>(a.nodes, at[k], x);
                         moving = true;
                     }
                 }
-                for (size_t k = 0; k < 4; ++k) tree_add<Arch>(p, p.nodes[at[k]].child, scores);
+                for (size_t k = 0; k < 4; ++k) tree_add(a, p.targets, a.nodes[at[k]].child, scores);
             }
-            for (; tree < p.trees; ++tree) tree_add<Arch>(p, tree_walk<Arch>(p.nodes, p.roots[tree], x), scores);
+            for (; tree < p.trees; ++tree) tree_add(a, p.targets, tree_walk<Arch>(a.nodes, a.roots[tree], x), scores);
         } else {
             for (size_t tree = 0; tree < p.trees; ++tree) {
                 uint32_t at[kTreeRows];
-                for (size_t k = 0; k < count; ++k) at[k] = p.roots[tree];
+                for (size_t k = 0; k < count; ++k) at[k] = a.roots[tree];
                 for (bool moving = true; moving;) {
                     moving = false;
                     for (size_t k = 0; k < count; ++k) {
-                        if (p.nodes[at[k]].feature == kTreeLeaf) continue;
-                        at[k] = tree_step<Arch>(p.nodes, at[k], x + k * p.width);
+                        if (a.nodes[at[k]].feature == kTreeLeaf) continue;
+                        at[k] = tree_step<Arch>(a.nodes, at[k], x + k * p.width);
                         moving = true;
                     }
                 }
                 for (size_t k = 0; k < count; ++k) {
-                    tree_add<Arch>(p, p.nodes[at[k]].child, scores + k * p.targets);
+                    tree_add(a, p.targets, a.nodes[at[k]].child, scores + k * p.targets);
                 }
             }
         }
         for (size_t k = 0; k < count; ++k) {
-            tree_finish<Arch>(p, scores + k * p.targets, labels ? labels + first + k : nullptr,
-                              dst ? dst + (first + k) * p.targets : nullptr);
+            tree_finish(p, a, scores + k * p.targets, dst ? dst + (first + k) * columns : nullptr,
+                        labels ? labels + first + k : nullptr);
         }
     }
     return true;

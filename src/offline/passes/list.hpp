@@ -14,6 +14,7 @@ Result<size_t> fold_scales(graph::Model& model);
 Result<size_t> recognise_activations(graph::Model& model);
 Result<size_t> recognise_layer_norm(graph::Model& model);
 Result<size_t> recognise_lookups(graph::Model& model);
+Result<size_t> flatten_trees(graph::Model& model);
 Result<size_t> fuse_bias(graph::Model& model);
 Result<size_t> fuse_residual(graph::Model& model);
 Result<size_t> fuse_activations(graph::Model& model);

@@ -26,6 +26,7 @@ constexpr std::array kPasses = {
     Pass{"recognise_activations", passes::recognise_activations},
     Pass{"recognise_layer_norm", passes::recognise_layer_norm},
     Pass{"recognise_lookups", passes::recognise_lookups},
+    Pass{"flatten_trees", passes::flatten_trees},
     Pass{"fuse_bias", passes::fuse_bias},
     Pass{"fuse_residual", passes::fuse_residual},
     Pass{"fuse_activations", passes::fuse_activations},

@@ -10,6 +10,19 @@
 #include "coffer/base/private_arena.hpp"
 #include "coffer/ops/family/ml.hpp"
 
+// The nodes_* attributes that classifier and regressor share.
+#define COFFER_TREE_NODE_ATTRS                                                                                       \
+    AttrSpec::optional("nodes_falsenodeids", AttrSpec::kInts),                                                       \
+        AttrSpec::optional("nodes_featureids", AttrSpec::kInts),                                                     \
+        AttrSpec::optional("nodes_hitrates", AttrSpec::kFloats),                                                     \
+        AttrSpec::optional("nodes_hitrates_as_tensor", AttrSpec::kTensor),                                           \
+        AttrSpec::optional("nodes_missing_value_tracks_true", AttrSpec::kInts),                                      \
+        AttrSpec::optional("nodes_modes", AttrSpec::kStrings), AttrSpec::optional("nodes_nodeids", AttrSpec::kInts), \
+        AttrSpec::optional("nodes_treeids", AttrSpec::kInts),                                                        \
+        AttrSpec::optional("nodes_truenodeids", AttrSpec::kInts),                                                    \
+        AttrSpec::optional("nodes_values", AttrSpec::kFloats),                                                       \
+        AttrSpec::optional("nodes_values_as_tensor", AttrSpec::kTensor)
+
 namespace coffer::ops::ml {
 
 struct TreeNode {
@@ -56,7 +69,7 @@ struct Forest {
     }
 };
 
-// Where a forest's arrays come from: scratch of a run, or blocks of its own while planning.
+// Where a forest's arrays come from: scratch of a run, or blocks of its own.
 using TreeMemory = Result<std::byte*> (*)(void* owner, size_t bytes);
 struct TreeAllocator {
     void* owner;
@@ -74,8 +87,8 @@ struct TreeAllocator {
 inline TreeAllocator run_memory(RunContext& c) {
     return {&c, [](void* owner, size_t bytes) { return static_cast<RunContext*>(owner)->scratch(bytes); }};
 }
-// For infer and plan, which may allocate.
-inline TreeAllocator plan_memory(PrivateArena& arena) {
+// For infer and the pass that flattens trees, which may allocate.
+inline TreeAllocator block_memory(PrivateArena& arena) {
     return {&arena, [](void* owner, size_t bytes) -> Result<std::byte*> {
                 void* block = static_cast<PrivateArena*>(owner)->allocate(bytes, 64);
                 if (!block) return error(Code::kOutOfMemory, "cannot allocate ", bytes, " bytes for a forest");

@@ -2,11 +2,13 @@
 // https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html
 #pragma once
 
-#include "coffer/ops/family/ml_tree_fast.hpp"
+#include <tuple>
+
+#include "coffer/ops/family/ml_tree.hpp"
 
 namespace coffer::ops::ml {
 
-struct TreeEnsemble : TreeFast<TreeEnsemble> {
+struct TreeEnsemble {
     static constexpr AttrSpec kAttrs[] = {AttrSpec::i("aggregate_function", 1),
                                           AttrSpec::must("leaf_targetids", AttrSpec::kInts),
                                           AttrSpec::must("leaf_weights", AttrSpec::kTensor),
@@ -46,7 +48,7 @@ struct TreeEnsemble : TreeFast<TreeEnsemble> {
         if (transform < 0 || transform > 4) return c.fail("post_transform is ", transform);
         PrivateArena memory;
         Forest forest;
-        COFFER_TRY(build(c, plan_memory(memory), rows.width, &forest));
+        COFFER_TRY(build(c, block_memory(memory), rows.width, &forest));
         c.set(0, t, Shape{rows.count, targets});
         return {};
     }
@@ -139,21 +141,6 @@ struct TreeEnsemble : TreeFast<TreeEnsemble> {
             f->roots[i] = static_cast<uint32_t>(roots[i]);
         }
         return tree_check(c, memory, *f, parents, width);
-    }
-    static bool fits_fast(const PlanContext& c) {
-        PrivateArena memory;
-        Forest f;
-        return build(c, plan_memory(memory), c.input(0).shape.back(), &f).ok() &&
-               std::ranges::all_of(f.nodes, fast_tree_fits) &&
-               std::ranges::all_of(f.weights, [](const TreeWeight& w) { return is_float(w.weight); });
-    }
-    static bool fast_params(const PlanContext& c, const Forest&, TreeFastSetup* setup) {
-        const auto how = static_cast<TreeAggregate>(c.attr_i("aggregate_function"));
-        if (how > TreeAggregate::kSum) return false;
-        setup->targets = c.attr_i("n_targets");
-        setup->average = how == TreeAggregate::kAverage;
-        setup->transform = static_cast<PostTransform>(c.attr_i("post_transform"));
-        return true;
     }
 
  private:

@@ -2,11 +2,19 @@
 // https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleClassifier.html
 #pragma once
 
-#include "coffer/ops/family/ml_tree_fast.hpp"
+#include "coffer/ops/family/ml_tree.hpp"
 
 namespace coffer::ops::ml {
 
-struct TreeEnsembleClassifier : TreeFast<TreeEnsembleClassifier> {
+// How a classifier reads its scores.
+struct TreeVote {
+    bool binary = false;  // two classes, and only `single` has a score; label 1 when it is over the threshold
+    size_t single = 0;
+    double threshold = 0;
+    SecondColumn second = SecondColumn::kNone;
+};
+
+struct TreeEnsembleClassifier {
     static constexpr AttrSpec kAttrs[] = {AttrSpec::optional("base_values", AttrSpec::kFloats),
                                           AttrSpec::optional("base_values_as_tensor", AttrSpec::kTensor),
                                           AttrSpec::optional("class_ids", AttrSpec::kInts),
@@ -57,7 +65,7 @@ struct TreeEnsembleClassifier : TreeFast<TreeEnsembleClassifier> {
         std::span<uint8_t> seen;
         COFFER_TRY(run_memory(c).array(labels.size(), &scores));
         COFFER_TRY(run_memory(c).array(labels.size(), &seen));
-        const TreeVote vote = vote_of(c, forest, labels.size());
+        const TreeVote vote = vote_of(forest, labels.size());
         const NumberList base(c, "base_values", "base_values_as_tensor");
         const auto columns = static_cast<int64_t>(labels.size());
         for (int64_t i = 0; i < rows.count; ++i) {
@@ -79,35 +87,9 @@ struct TreeEnsembleClassifier : TreeFast<TreeEnsembleClassifier> {
     static Status build(const NodeContext& c, const TreeAllocator& memory, int64_t width, Forest* forest) {
         return build_id_forest(c, memory, kIdNames, classes(c), width, forest);
     }
-    static bool fits_fast(const PlanContext& c) { return id_lists_fit_fast(c, kIdNames); }
-    static bool fast_params(const PlanContext& c, const Forest& forest, TreeFastSetup* setup) {
-        Labels labels;
-        if (!labels_of(c, "classlabels_int64s", "classlabels_strings", &labels).ok()) return false;
-        if (c.has_output(0) && labels.dtype() == DType::kString) return false;  // kernels know no strings
-        const TreeVote vote = vote_of(c, forest, labels.size());
-        setup->targets = static_cast<int64_t>(labels.size());
-        setup->vote = vote;
-        setup->transform = post_transform_of(c);
-        setup->labels = labels.ints;
-        const NumberList base(c, "base_values", "base_values_as_tensor");
-        if (base.size() == 0) return true;
-        setup->base.resize(labels.size());
-        for (size_t k = 0; k < base.size(); ++k) {
-            if (!vote.binary || k + 1 == base.size()) setup->base[vote.binary ? vote.single : k] = base[k];
-        }
-        return true;
-    }
-
- private:
-    static constexpr TreeIdNames kIdNames{"class_treeids", "class_nodeids", "class_ids", "class_weights",
-                                          "class_weights_as_tensor"};
-    static int64_t classes(const NodeContext& c) {
-        return static_cast<int64_t>(
-            std::max(c.attr_ints("classlabels_int64s").size(), c.attr_strings("classlabels_strings").size()));
-    }
     // Two classes of which only one ever gets weight: its score decides. Weights that are all positive are
     // probabilities, otherwise the score is a margin around 0.
-    static TreeVote vote_of(const NodeContext&, const Forest& forest, size_t classes) {
+    static TreeVote vote_of(const Forest& forest, size_t classes) {
         TreeVote vote;
         bool positive = true;
         for (const TreeWeight& w : forest.weights) {
@@ -120,6 +102,14 @@ struct TreeEnsembleClassifier : TreeFast<TreeEnsembleClassifier> {
         vote.threshold = positive ? 0.5 : 0;
         vote.second = positive ? SecondColumn::kComplement : SecondColumn::kNegated;
         return vote;
+    }
+
+ private:
+    static constexpr TreeIdNames kIdNames{"class_treeids", "class_nodeids", "class_ids", "class_weights",
+                                          "class_weights_as_tensor"};
+    static int64_t classes(const NodeContext& c) {
+        return static_cast<int64_t>(
+            std::max(c.attr_ints("classlabels_int64s").size(), c.attr_strings("classlabels_strings").size()));
     }
 };
 

@@ -1,11 +1,11 @@
 // Regression by a forest. https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsembleRegressor.html
 #pragma once
 
-#include "coffer/ops/family/ml_tree_fast.hpp"
+#include "coffer/ops/family/ml_tree.hpp"
 
 namespace coffer::ops::ml {
 
-struct TreeEnsembleRegressor : TreeFast<TreeEnsembleRegressor> {
+struct TreeEnsembleRegressor {
     static constexpr AttrSpec kAttrs[] = {AttrSpec::s("aggregate_function", "SUM"),
                                           AttrSpec::optional("base_values", AttrSpec::kFloats),
                                           AttrSpec::optional("base_values_as_tensor", AttrSpec::kTensor),
@@ -70,7 +70,6 @@ struct TreeEnsembleRegressor : TreeFast<TreeEnsembleRegressor> {
     static Status build(const NodeContext& c, const TreeAllocator& memory, int64_t width, Forest* forest) {
         return build_id_forest(c, memory, kIdNames, c.attr_i("n_targets"), width, forest);
     }
-    static bool fits_fast(const PlanContext& c) { return id_lists_fit_fast(c, kIdNames); }
     static bool aggregate(const NodeContext& c, TreeAggregate* how) {
         constexpr std::string_view names[] = {"AVERAGE", "SUM", "MIN", "MAX"};
         for (size_t i = 0; i < std::size(names); ++i) {
@@ -79,16 +78,6 @@ struct TreeEnsembleRegressor : TreeFast<TreeEnsembleRegressor> {
             return true;
         }
         return false;
-    }
-    static bool fast_params(const PlanContext& c, const Forest&, TreeFastSetup* setup) {
-        TreeAggregate how;
-        if (!aggregate(c, &how) || how > TreeAggregate::kSum) return false;
-        setup->targets = c.attr_i("n_targets");
-        setup->average = how == TreeAggregate::kAverage;
-        setup->transform = post_transform_of(c);
-        const NumberList base(c, "base_values", "base_values_as_tensor");
-        for (size_t k = 0; k < base.size(); ++k) setup->base.push_back(base[k]);
-        return true;
     }
 
  private:
