@@ -466,11 +466,9 @@ void memory_rows(const Bench& b, const std::vector<Case>& cases, Report& report)
                         .output);
         const double peak = n.at(0) - n.at(1), weights = n.at(2) + n.at(3) + n.at(4);
         const double bound = 1.01 * weights + 2 * 1048576;
-        // A forest is attributes of one node, which are no weights here.
-        const char* const note = weights < n.at(5) / 2 ? "not judged: mostly attributes" : nullptr;
         report.add(c.name + text(" (payload %.2f MB)", n.at(5) / kMB),
                    text("%.2f MB for %.2f MB", peak / kMB, weights / kMB),
-                   text("<= %.2f MB (1 %% + 2 MiB)", bound / kMB), peak <= bound, note);
+                   text("<= %.2f MB (1 %% + 2 MiB)", bound / kMB), peak <= bound);
     }
 }
 

@@ -80,6 +80,13 @@ std::vector<graph::Attr> tree() {
             {"target_weights", noise(leaves.size(), 6)}};
 }
 
+Tensor table() {
+    Tensor t = Tensor::create(DType::kUint8, {256}).value();
+    const Tensor bytes = coffer::test::noise({64}, 8);
+    std::memcpy(t.view().data, bytes.view().data, 256);
+    return t;
+}
+
 // A model with weights in every place they come to: packed for kernels, as they are, folded at plan time, in long and
 // short lists, in text; and with attached files.
 graph::Model model() {
@@ -93,6 +100,9 @@ graph::Model model() {
     b.output(z, "z");
     b.output(b.node("ai.onnx.ml::TreeEnsembleRegressor", {flat}, tree()), "forest");
     b.output(b.node("ai.onnx.ml::LinearRegressor", {flat}, {{"coefficients", noise(24, 7)}}), "line");
+    // A plan holds a copy of such a table.
+    const auto bytes = b.node("QuantizeLinear", {flat, b.constant("scale", Tensor::scalar(0.01f))});
+    b.output(b.node("ai.coffer::QTable", {bytes, b.constant("table", table())}), "looked up");
     const auto best = b.node("ArgMax", {z}, {{"axis", int64_t{1}}});
     const auto text = b.constant("words", Tensor::of<PrivateString>(words("constant", 40)));
     b.output(b.node("Gather", {text, best}), "word");
@@ -150,14 +160,6 @@ struct Sealed {
                     add_runs(attr.name, std::as_bytes(std::span(*floats)));
                 }
                 if (attr.name == "values_strings") add_texts(std::get<PrivateVector<PrivateString>>(attr.value));
-                // As the kernel wants them: each beside the number of its target.
-                if (attr.name == "target_weights") {
-                    std::vector<float> pairs;
-                    for (const float weight : std::get<PrivateVector<float>>(attr.value)) {
-                        pairs.insert(pairs.end(), {0.0f, weight});
-                    }
-                    add_runs("planned target_weights", std::as_bytes(std::span(pairs)));
-                }
             }
         }
         for (const graph::Blob& blob : m.blobs) add_runs(blob.name, blob.bytes);
@@ -309,7 +311,7 @@ TEST_CASE("after everything is closed no key and no weights are left in memory")
     const auto open = found_in(memory_when_stopped("stop"), sealed().secrets);
     CHECK(std::ranges::count(open, "raw key") == 1);
     for (const char* there :
-         {"w at 0", "nodes_values at 0", "planned target_weights at 0", "coefficients at 0", "attached 100 at 0",
+         {"w at 0", "nodes_values at 0", "target_weights at 0", "coefficients at 0", "attached 100 at 0",
           "attached 50000 at 0", "label, a word that nobody may find, number 2",
           "constant, a word that nobody may find, number 7"}) {
         INFO(there);
