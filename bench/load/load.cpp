@@ -457,7 +457,7 @@ void sealed_against_plain_rows(const Bench& b, const std::vector<Case>& cases, R
 }
 
 void memory_rows(const Bench& b, const std::vector<Case>& cases, Report& report) {
-    report.section("Peak memory of opening and planning, over the weights as they are run");
+    report.section("Peak memory of opening and planning, over weights as they are run, staging and table");
     for (const Case& c : cases) {
         if (c.written.payload_len < 1'000'000) continue;
         const std::vector<double> n =

@@ -87,7 +87,7 @@ Status memory(char** argv) {
     COFFER_TRY_ASSIGN(const auto runner, planned(loaded.model, f));
     const runtime::WeightStore& weights = loaded.model->weights();
     std::printf("%" PRIu64 " %" PRIu64 " %zu %zu %" PRIu64 " %" PRIu64 "\n", os::peak_memory_bytes(), before,
-                weights.packed_bytes(), weights.own_bytes(), loaded.facts.header.table_len,
+                weights.packed_bytes() + weights.own_bytes(), weights.staged_bytes(), loaded.facts.header.table_len,
                 loaded.facts.header.payload_len);
     return {};
 }

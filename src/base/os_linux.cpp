@@ -455,6 +455,12 @@ void Pages::clear() {
     if (data_ != nullptr) ::madvise(data_, span_, MADV_DONTNEED);
 }
 
+void Pages::prefer_huge(size_t offset, size_t size) {
+    const auto begin = round_up<uintptr_t>(reinterpret_cast<uintptr_t>(data_) + offset, kHugePage);
+    const auto end = (reinterpret_cast<uintptr_t>(data_) + offset + size) / kHugePage * kHugePage;
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+}
+
 void Pages::discard(size_t offset, size_t size) {
     size_t end, begin;
     if (data_ == nullptr || !checked_add(offset, size, &end) || !checked_round_up(offset, page_size(), &begin))

@@ -177,7 +177,9 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
     const auto tensor = [&](size_t i) -> Tensor& {
         return i < constants.size() ? constants[i].tensor : others[i - constants.size()];
     };
-    COFFER_TRY_ASSIGN(Places places, Places::create(m.decoded_bytes, page_flags, decoded));
+    // Huge pages only for who fills them at once.
+    const unsigned flags = decoded->stored ? page_flags & ~os::Pages::kHuge : page_flags;
+    COFFER_TRY_ASSIGN(Places places, Places::create(m.decoded_bytes, flags, decoded));
     for (size_t i = 0; i < m.tensors.size(); ++i) {
         const TensorRecord& record = m.tensors[i];
         const bool now = !access.lazy || uses.at_once[i];

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kSmallBlock = size_t{256} << 10, kLargeBlock = size_t{64} << 20;
 // Given back together, to call the system rarely; a model with less to give back keeps it.
-constexpr size_t kBatch = size_t{1} << 20;
+constexpr size_t kBatch = size_t{256} << 10;
 constexpr uintptr_t kPage = 4096;
 // Not worth a call.
 constexpr size_t kSmallTensor = size_t{16} << 10;
@@ -119,7 +119,9 @@ Status WeightStore::open(const TensorView& view, Constant& constant) {
     COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
     constant.state = Constant::kOpen;
     if (!constant.decoded) return {};
-    home_.decoded.pages->allow_writing();
+    os::Pages& pages = *home_.decoded.pages;
+    pages.allow_writing();
+    pages.prefer_huge(static_cast<size_t>(view.as<std::byte>() - pages.data()), constant.nbytes);
     container::PayloadAccess access;
     access.drop = [&](uint64_t offset, uint64_t nbytes) { home_.payload->discard(offset, nbytes); };
     container::decode_tensor(record, home_.payload->bytes(), view.as<std::byte>(), access);
@@ -165,6 +167,7 @@ Result<TensorView> WeightStore::staged(const TensorView& view, const Constant& c
         COFFER_TRY_ASSIGN(staging_, allocate_pages(largest_));
     }
     container::decode_tensor(record, home_.payload->bytes(), staging_.data(), {});
+    staged_ = std::max(staged_, constant.nbytes);
     return TensorView{staging_.data(), view.dtype, view.shape};
 }
 
@@ -343,6 +346,11 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
 size_t WeightStore::packed_bytes() const {
     const std::lock_guard lock(mutex_);
     return total_;
+}
+
+size_t WeightStore::staged_bytes() const {
+    const std::lock_guard lock(mutex_);
+    return staged_;
 }
 
 size_t WeightStore::own_bytes() const {

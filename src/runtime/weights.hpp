@@ -69,6 +69,7 @@ class WeightStore {
 
     size_t packed_bytes() const;
     size_t own_bytes() const;  // of constants that are there in their own form
+    size_t staged_bytes() const;  // of the largest one that was decoded to be packed
 
  private:
     struct Key {
@@ -116,7 +117,7 @@ class WeightStore {
     bool lazy_ = false;  // not everything was open when it was bound
     Parallel* parallel_ = nullptr;  // while planning
     os::Pages staging_;             // the elements of one constant after the other
-    size_t largest_ = 0;            // bytes of the largest constant that may be staged
+    size_t largest_ = 0, staged_ = 0;  // bytes of the largest constant that may be, and that was
     int planning_ = 0;              // depth
     std::map<Key, Form> forms_;
     std::unordered_map<const void*, Constant> constants_;

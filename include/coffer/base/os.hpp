@@ -95,6 +95,8 @@ class Pages {
     void protect_read_only();
     void allow_writing();
     void clear();  // writable again, and zeros
+    // Huge pages where they fit into [offset, offset+size), which will soon be written from end to end.
+    void prefer_huge(size_t offset, size_t size);
     // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped.
     void discard(size_t offset, size_t size);
 
