@@ -209,7 +209,7 @@ TEST_CASE("a leaf with a weight for each target needs no lists of them", "[ml][t
     CHECK(inputs(false, true)[5].valid());
 }
 
-TEST_CASE("trees that are named twice and leaves with several parents", "[ml][tree]") {
+TEST_CASE("leaves with several parents are kept once, trees that are named twice left alone", "[ml][tree]") {
     const auto numbers = [](DType type, std::initializer_list<double> values) {
         Tensor t = Tensor::create(type, {static_cast<int64_t>(values.size())}).value();
         int64_t i = 0;
@@ -232,7 +232,11 @@ TEST_CASE("trees that are named twice and leaves with several parents", "[ml][tr
     // Node 1 is a root and a child.
     REQUIRE_FALSE(NodeRunner(c).reference().ok());
     c.attrs[1].value = Ints{0, 0};
+    REQUIRE(NodeRunner(c).reference().ok());
+    CHECK_FALSE(flattened(c));
+    c.attrs[1].value = Ints{0};
     check_flattened(c);
+    CHECK(flattened(c)->inputs[3].shape()[0] == 2);
 }
 
 TEST_CASE("trees that the kernel cannot walk are left alone", "[ml][tree]") {
@@ -249,6 +253,35 @@ TEST_CASE("trees that the kernel cannot walk are left alone", "[ml][tree]") {
     NodeCase broken = classifier(ordered, x, 3);
     broken.attrs[0].value = Ints{};
     CHECK_FALSE(flattened(broken));
+    // Node 1, the root, asks for members; its set is the second one, that of its child the first.
+    const auto numbers = [](DType type, std::initializer_list<double> values) {
+        Tensor t = Tensor::create(type, {static_cast<int64_t>(values.size())}).value();
+        int64_t i = 0;
+        for (double v : values) store_double(t.view(), i++, v);
+        return t;
+    };
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    NodeCase members{.op = "ai.onnx.ml::TreeEnsemble", .inputs = {x}};
+    members.attrs = {{"tree_roots", Ints{1}},
+                     {"nodes_modes", numbers(DType::kUint8, {6, 6})},
+                     {"nodes_splits", numbers(DType::kFloat, {0, 0})},
+                     {"membership_values", numbers(DType::kFloat, {1, nan, 2, nan})},
+                     {"nodes_featureids", Ints{0, 1}},
+                     {"nodes_truenodeids", Ints{0, 0}},
+                     {"nodes_trueleafs", Ints{1, 0}},
+                     {"nodes_falsenodeids", Ints{1, 1}},
+                     {"nodes_falseleafs", Ints{1, 1}},
+                     {"leaf_targetids", Ints{0, 0}},
+                     {"leaf_weights", numbers(DType::kFloat, {2, 3})}};
+    REQUIRE(NodeRunner(members).reference().ok());
+    CHECK_FALSE(flattened(members));
+    // Nothing is below minus infinity, and no split says so.
+    NodeCase lowest = regressor(ordered, x, 3, "SUM", "NONE");
+    for (graph::Attr& a : lowest.attrs) {
+        const double inf = std::numeric_limits<double>::infinity();
+        if (a.name == "nodes_values") a.value = Floats(ordered.splits.size(), static_cast<float>(-inf));
+    }
+    CHECK_FALSE(flattened(lowest));
     NodeCase exact = classifier(ordered, x, 3);
     const size_t count = ordered.weights.size();
     std::erase_if(exact.attrs, [](const graph::Attr& a) { return a.name == "class_weights"; });

@@ -10,7 +10,7 @@ using namespace coffer::testing;
 
 namespace {
 
-constexpr uint32_t kLeaf = 0xffffffffu, kNanFirst = 0x80000000u;
+constexpr uint32_t kLeaf = 0, kNanFirst = 0x80000000u;
 enum : size_t { kX, kNodes, kRoots, kWeights, kTargets, kOffsets, kBase, kLabels };
 
 // Tree 0: x1 <= 0.5 ? leaf 0 : leaf 1, NaN to leaf 0; tree 1: leaf 2. Three targets.
@@ -18,7 +18,7 @@ NodeCase forest(int64_t rows = 2) {
     NodeCase c{.op = "ai.coffer::Forest", .attrs = {{"n_targets", int64_t{3}}}};
     const auto half = std::bit_cast<uint32_t>(0.5f);
     c.inputs.push_back(random_tensor({rows, 2}, 1));
-    c.inputs.push_back(values<uint32_t>({4, 3}, {half, 1 | kNanFirst, 1, 0, kLeaf, 0, 0, kLeaf, 1, 0, kLeaf, 2}));
+    c.inputs.push_back(values<uint32_t>({4, 3}, {half, 2 | kNanFirst, 1, 0, kLeaf, 0, 0, kLeaf, 1, 0, kLeaf, 2}));
     c.inputs.push_back(values<uint32_t>({0, 3}));
     c.inputs.push_back(values<float>({1, 2, 4, 8}));
     c.inputs.push_back(values<uint32_t>({0, 1, 2, 0}));
@@ -88,6 +88,19 @@ TEST_CASE("a forest whose constants are none is left to the reference", "[ml][fo
     }
 }
 
+TEST_CASE("a forest that is wiped while it runs ends", "[ml][forest]") {
+    for (const NodeCase& c : {forest(), dense()}) {
+        NodeRunner runner(c);
+        REQUIRE(runner.infer().ok());
+        const auto planned = runner.plan(0, kernels::available().front(), ops::Layout::kPlain);
+        REQUIRE(planned.ok());
+        for (size_t i = kNodes; i <= kOffsets; ++i) {
+            if (c.inputs[i].valid()) std::memset(c.inputs[i].view().data, 0, c.inputs[i].nbytes());
+        }
+        CHECK((*planned)->run());
+    }
+}
+
 TEST_CASE("forests that are none", "[ml][forest]") {
     REQUIRE(refusal(forest()) == "");
     REQUIRE(refusal(dense()) == "");
@@ -100,10 +113,16 @@ TEST_CASE("forests that are none", "[ml][forest]") {
     CHECK(says(refused(kNodes, 2, 3), "node 0 of 4 has child 3 and the next"));  // only one
     CHECK(says(refused(kNodes, 2, 4), "has child 4"));
     CHECK(says(refused(kNodes, 2, UINT32_MAX), "has child 4294967295"));
-    CHECK(says(refused(kNodes, 10, 0), "node 3 of 4 has child 2"));  // the last leaf becomes a branch backwards
-    CHECK(says(refused(kNodes, 1, 2), "looks at feature 2 of 2"));
-    CHECK(says(refused(kNodes, 1, kNanFirst | 2), "looks at feature 2 of 2"));
-    CHECK(says(refused(kNodes, 1, 0x7fffffff), "looks at feature 2147483647 of 2"));
+    CHECK(says(refused(kNodes, 10, 1), "node 3 of 4 has child 2"));  // the last leaf becomes a branch backwards
+    CHECK(says(refused(kNodes, 1, 3), "looks at feature 2 of 2"));
+    CHECK(says(refused(kNodes, 1, kNanFirst | 3), "looks at feature 2 of 2"));
+    CHECK(says(refused(kNodes, 1, 0x7fffffff), "looks at feature 2147483646 of 2"));
+    CHECK(says(refused(kNodes, 1, kNanFirst), "looks at feature 4294967295 of 2"));
+    // More steps than nodes.
+    CHECK(says(refused(kNodes, values<uint32_t>({4, 3}, {0, 1, 1, 0, 1, 2, 0, kLeaf, 0, 0, kLeaf, 0})),
+               "node 2 has several parents"));
+    CHECK(says(refused(kRoots, 1, 2), "root 2 is also a child"));
+    CHECK(says(refused(kRoots, 1, 0), "root 0 is also a child, or is named twice"));
     CHECK(refused(kNodes, 1, kLeaf) == "");  // leaf 1
     CHECK(says(refused(kNodes, 5, 3), "node 1 is leaf 3 of 3"));
     CHECK(says(refused(kNodes, 5, UINT32_MAX), "node 1 is leaf 4294967295 of 3"));
@@ -144,6 +163,6 @@ TEST_CASE("forests that are none", "[ml][forest]") {
     CHECK(says(with("n_targets", int64_t{-1}), "n_targets is -1"));
     CHECK(says(with("aggregate_function", std::string("MIN")), "'MIN'"));
     CHECK(says(with("post_transform", std::string("PROBIT")), "'PROBIT'"));
-    CHECK(says(with("vote", std::string("MOST")), "'MOST'"));
-    CHECK(says(with("vote", std::string("MARGIN")), "n_targets is 3"));
+    CHECK(says(with("two_classes", std::string("MOST")), "'MOST'"));
+    CHECK(says(with("two_classes", std::string("MARGIN")), "n_targets is 3"));
 }

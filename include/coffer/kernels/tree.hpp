@@ -7,16 +7,17 @@
 
 namespace coffer::kernels {
 
-struct FastTreeNode {
+struct TreeNode {
     float split;       // goes to `child` when x <= split, else to child + 1
-    uint32_t feature;  // with kTreeNanFirst, NaN goes to `child` as well; kTreeLeaf for a leaf
+    uint32_t feature;  // its number plus one; with kTreeNanFirst, NaN goes to `child` as well; kTreeLeaf for a leaf
     uint32_t child;    // of a leaf: its number
 };
-inline constexpr uint32_t kTreeLeaf = 0xffffffffu, kTreeNanFirst = 0x80000000u;
+// Weights may be wiped while a run that will fail reads them: zeros are leaves, so that it ends.
+inline constexpr uint32_t kTreeLeaf = 0, kTreeNanFirst = 0x80000000u;
 
-// How the one score of a model with two classes is read.
-enum class TreeVote : uint8_t {
-    kNone,         // it isn't: a column and a score for each target
+// How the only score of two classes is read.
+enum class TwoClasses : uint8_t {
+    kNone,         // there are not: a column and a score for each target
     kProbability,  // columns 1 - s, s; the second is better over 0.5
     kMargin,       // columns -s, s; the second is better over 0
 };
@@ -25,14 +26,14 @@ struct TreeParams {
     size_t trees, rows, width, targets;
     bool average;
     uint8_t transform;  // 0 none, 1 softmax, 2 logistic
-    TreeVote vote;
+    TwoClasses two_classes;
 };
 
 inline constexpr size_t kTreeRows = 8;  // rows in a unit
 
 // Operands:
 //   0 X             float32
-//   1 nodes         FastTreeNode
+//   1 nodes         TreeNode
 //   2 roots         uint32, one a tree
 //   3 leaf_weights  float32: `targets` of each leaf, or those in [offset i, offset i + 1) when there are offsets
 //   4 leaf_targets  uint32, what each weight is for; null without offsets

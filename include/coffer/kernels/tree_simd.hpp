@@ -10,15 +10,15 @@ namespace coffer::kernels {
 
 // One step of a walk; a leaf stays where it is.
 template <class Arch>
-inline uint32_t tree_step(const FastTreeNode* nodes, uint32_t at, const float* x) {
-    const FastTreeNode& n = nodes[at];
-    const float value = x[n.feature & ~kTreeNanFirst];
+inline uint32_t tree_step(const TreeNode* nodes, uint32_t at, const float* x) {
+    const TreeNode& n = nodes[at];
+    const float value = x[(n.feature & ~kTreeNanFirst) - 1];
     const bool first = value <= n.split || ((n.feature & kTreeNanFirst) != 0 && value != value);
     return n.child + (first ? 0 : 1);
 }
 
 template <class Arch>
-inline uint32_t tree_walk(const FastTreeNode* nodes, uint32_t at, const float* x) {
+inline uint32_t tree_walk(const TreeNode* nodes, uint32_t at, const float* x) {
     while (nodes[at].feature != kTreeLeaf) at = tree_step<Arch>(nodes, at, x);
     return nodes[at].child;
 }
@@ -26,7 +26,7 @@ inline uint32_t tree_walk(const FastTreeNode* nodes, uint32_t at, const float* x
 // The constants of a forest, by the names of their operands.
 template <class Arch>
 struct TreeArrays {
-    const FastTreeNode* nodes;
+    const TreeNode* nodes;
     const uint32_t* roots;
     const float* leaf_weights;
     const uint32_t *leaf_targets, *leaf_offsets;
@@ -59,8 +59,8 @@ void tree_finish(const TreeParams& p, const TreeArrays<Arch>& a, double* scores,
         for (size_t i = 0; i < p.targets; ++i) scores[i] /= static_cast<double>(p.trees);
     }
     for (size_t i = 0; a.base && i < p.targets; ++i) scores[i] += a.base[i];
-    if (p.vote != TreeVote::kNone) {
-        const bool margin = p.vote == TreeVote::kMargin, logistic = margin && p.transform == 2;
+    if (p.two_classes != TwoClasses::kNone) {
+        const bool margin = p.two_classes == TwoClasses::kMargin, logistic = margin && p.transform == 2;
         const double s = scores[0];
         if (label) *label = a.labels[s > (margin ? 0 : 0.5) ? 1 : 0];
         if (!dst) return;
@@ -88,11 +88,11 @@ void tree_finish(const TreeParams& p, const TreeArrays<Arch>& a, double* scores,
 template <class Arch>
 bool tree_rows(const void* params, void* const* operands, size_t begin, size_t end) {
     const auto& p = *static_cast<const TreeParams*>(params);
-    const TreeArrays<Arch> a{static_cast<const FastTreeNode*>(operands[1]), static_cast<const uint32_t*>(operands[2]),
-                             static_cast<const float*>(operands[3]),        static_cast<const uint32_t*>(operands[4]),
-                             static_cast<const uint32_t*>(operands[5]),     static_cast<const double*>(operands[6]),
+    const TreeArrays<Arch> a{static_cast<const TreeNode*>(operands[1]), static_cast<const uint32_t*>(operands[2]),
+                             static_cast<const float*>(operands[3]),    static_cast<const uint32_t*>(operands[4]),
+                             static_cast<const uint32_t*>(operands[5]), static_cast<const double*>(operands[6]),
                              static_cast<const int64_t*>(operands[7])};
-    const size_t columns = p.vote == TreeVote::kNone ? p.targets : 2;
+    const size_t columns = p.two_classes == TwoClasses::kNone ? p.targets : 2;
     auto* dst = static_cast<float*>(operands[8]);
     auto* labels = static_cast<int64_t*>(operands[9]);
     for (size_t unit = begin; unit < end; ++unit) {

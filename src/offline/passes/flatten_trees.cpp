@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <optional>
 
 #include "coffer/kernels/tree.hpp"
@@ -28,7 +29,7 @@ struct Trees {
     TreeAggregate how = TreeAggregate::kSum;
     PostTransform transform = PostTransform::kNone;
     PrivateVector<double> base;
-    const char* vote = "";
+    const char* two_classes = "";
     std::span<const int64_t> labels;
 };
 
@@ -67,7 +68,7 @@ bool read(const ops::NodeContext& c, Trees& t) {
     const TreeVote vote = TreeEnsembleClassifier::vote_of(t.forest, labels.size());
     if (vote.binary) {
         t.targets = 1;
-        t.vote = vote.second == SecondColumn::kComplement ? "PROBABILITY" : "MARGIN";
+        t.two_classes = vote.second == SecondColumn::kComplement ? "PROBABILITY" : "MARGIN";
         for (TreeWeight& w : t.forest.weights) w.target = 0;
         if (!t.base.empty()) t.base = {t.base.back()};
     }
@@ -78,7 +79,7 @@ bool read(const ops::NodeContext& c, Trees& t) {
 // A branch of the kernel: NaN and x <= split go to one side. `x < s` is `x <= the float before s`, and `x >= s` is
 // the opposite, with NaN still going to its own side.
 struct Branch {
-    kernels::FastTreeNode node;
+    kernels::TreeNode node;
     uint32_t first, second;
 };
 std::optional<Branch> branch_of(const TreeNode& n) {
@@ -92,12 +93,12 @@ std::optional<Branch> branch_of(const TreeNode& n) {
         split = std::nextafter(split, kLowest);
     }
     const uint32_t nan_first = n.missing_is_yes != swapped ? kernels::kTreeNanFirst : 0;
-    return Branch{{split, n.feature | nan_first, 0}, swapped ? n.no : n.yes, swapped ? n.yes : n.no};
+    return Branch{{split, (n.feature + 1) | nan_first, 0}, swapped ? n.no : n.yes, swapped ? n.yes : n.no};
 }
 
 // The constants of a Forest.
 struct Flat {
-    PrivateVector<kernels::FastTreeNode> nodes;
+    PrivateVector<kernels::TreeNode> nodes;
     PrivateVector<uint32_t> roots, targets, offsets{0};
     PrivateVector<float> weights;
 
@@ -122,32 +123,30 @@ struct Flat {
     }
 };
 
-// nullopt for what the kernel cannot do. Trees that are named twice and leaves with several parents are kept once:
-// their `set` is their place plus one.
-std::optional<Flat> flatten(ops::ml::Forest& forest) {
+// nullopt for what the kernel cannot do, and where a tree is named twice. Leaves with several parents are kept once.
+std::optional<Flat> flatten(const ops::ml::Forest& forest) {
     for (const TreeWeight& w : forest.weights) {
         if (double{static_cast<float>(w.weight)} != w.weight) return std::nullopt;
     }
     Flat flat;
-    PrivateVector<std::pair<uint32_t, uint32_t>> open;  // place in `nodes`, node of the forest
+    PrivateVector<uint32_t> leaves(forest.nodes.size());  // their numbers plus one
+    PrivateVector<bool> walked(forest.nodes.size());      // from these roots
+    PrivateVector<std::pair<uint32_t, uint32_t>> open;    // place in `nodes`, node of the forest
     for (const uint32_t root : forest.roots) {
-        TreeNode& top = forest.nodes[root];
-        if (top.mode != TreeNode::kLeaf && top.set != 0) {
-            flat.roots.push_back(top.set - 1);
-            continue;
-        }
+        if (walked[root]) return std::nullopt;
+        walked[root] = true;
         const auto place_of_root = static_cast<uint32_t>(flat.nodes.size());
         flat.roots.push_back(place_of_root);
         flat.nodes.push_back({});
         open.push_back({place_of_root, root});
-        if (top.mode != TreeNode::kLeaf) top.set = place_of_root + 1;
         while (!open.empty()) {  // depth first
             const auto [place, from] = open.back();
             open.pop_back();
-            TreeNode& n = forest.nodes[from];
+            const TreeNode& n = forest.nodes[from];
             if (n.mode == TreeNode::kLeaf) {
-                if (n.set == 0) n.set = flat.add_leaf(forest.weights.subspan(n.yes, n.no - n.yes)) + 1;
-                flat.nodes[place] = {0, kernels::kTreeLeaf, n.set - 1};
+                uint32_t& number = leaves[from];
+                if (number == 0) number = flat.add_leaf(forest.weights.subspan(n.yes, n.no - n.yes)) + 1;
+                flat.nodes[place] = {0, kernels::kTreeLeaf, number - 1};
                 continue;
             }
             std::optional<Branch> branch = branch_of(n);
@@ -164,7 +163,7 @@ std::optional<Flat> flatten(ops::ml::Forest& forest) {
 
 Tensor nodes_of(const Flat& flat) {
     PrivateVector<uint32_t> words;
-    for (const kernels::FastTreeNode& n : flat.nodes) {
+    for (const kernels::TreeNode& n : flat.nodes) {
         words.insert(words.end(), {std::bit_cast<uint32_t>(n.split), n.feature, n.child});
     }
     return Tensor::of<uint32_t>(words).reshaped(Shape{static_cast<int64_t>(flat.nodes.size()), 3});
@@ -213,7 +212,7 @@ bool become_forest(Editor& e, graph::Node& node) {
     std::vector<graph::Attr> attrs{{"aggregate_function", std::string(how)},
                                    {"n_targets", t.targets},
                                    {"post_transform", std::string(kTransforms[static_cast<size_t>(t.transform)])},
-                                   {"vote", std::string(t.vote)}};
+                                   {"two_classes", std::string(t.two_classes)}};
     if (classifier) {
         node.outputs.resize(2, graph::kAbsent);
         std::swap(node.outputs[0], node.outputs[1]);

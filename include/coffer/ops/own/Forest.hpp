@@ -2,9 +2,9 @@
 // pass makes of ONNX's tree ensembles. Splits are x <= split; other orders were turned into that.
 //
 // Inputs   0 X             float32 (rows, features), or (features) as one row
-//          1 nodes         u32 (nodes, 3): bits of the split, feature, child, as in kernels::FastTreeNode. The second
-//                          child stands after the first, both after their parent
-//          2 roots         u32 (trees)
+//          1 nodes         u32 (nodes, 3): bits of the split, feature, child, as in kernels::TreeNode. The second
+//                          child stands after the first, both after their only parent
+//          2 roots         u32 (trees): nodes without a parent, each named once
 //          3 leaf_weights  float32 (leaves, n_targets); or (weights), with the next two
 //          4 leaf_targets  u32 (weights): the target that each is for
 //          5 leaf_offsets  u32 (leaves + 1): leaf i has the weights [offset i, offset i + 1)
@@ -13,10 +13,15 @@
 // Outputs  0 scores        float32 (rows, columns)
 //          1 label         int64 (rows): of the best column, the first of equals
 // Attributes: aggregate_function SUM or AVERAGE, post_transform NONE, SOFTMAX or LOGISTIC. There is a column for each
-// target, or, with a vote, two that the score s of the only target becomes: 1 - s, s for "PROBABILITY", where the
-// second is the best over 0.5; -s, s for "MARGIN", where it is over 0.
+// target, or, with two_classes, two that the score s of the only target becomes: 1 - s, s for "PROBABILITY", where
+// the second is the best over 0.5; -s, s for "MARGIN", where it is over 0.
 #pragma once
 
+#include <cmath>
+#include <span>
+#include <type_traits>
+
+#include "coffer/base/checked.hpp"
 #include "coffer/kernels/tree.hpp"
 #include "coffer/ops/family/ml_tree.hpp"
 
@@ -24,7 +29,7 @@ namespace coffer::ops::own {
 
 struct Forest {
     static constexpr AttrSpec attrs[] = {AttrSpec::s("aggregate_function", "SUM"), AttrSpec::i("n_targets", 1),
-                                         AttrSpec::s("post_transform", "NONE"), AttrSpec::s("vote", "")};
+                                         AttrSpec::s("post_transform", "NONE"), AttrSpec::s("two_classes", "")};
     static constexpr Facts facts{.domain = "ai.coffer",
                                  .name = "Forest",
                                  .since = 1,
@@ -75,7 +80,7 @@ struct Forest {
         COFFER_TRY(ml::rows_of(c, c.input(kX).shape, &rows));
         COFFER_TRY(setup_of(c, &s));
         Arrays a([&](size_t i) { return c.has_input(i) ? &c.input(i) : nullptr; });
-        COFFER_TRY(check(c, a, rows.width, s.targets));
+        COFFER_TRY(check(c, ml::run_memory(c), a, rows.width, s.targets));
         std::span<double> scores;
         COFFER_TRY(ml::run_memory(c).array(static_cast<size_t>(s.targets), &scores));
         for (int64_t row = 0; row < rows.count; ++row) {
@@ -86,7 +91,7 @@ struct Forest {
             for (size_t k = 0; k < a.base.size(); ++k) scores[k] += a.base[k];
             if (c.has_output(1)) {
                 size_t best = ml::best_score(scores.data(), scores.size());
-                if (s.vote != kernels::TreeVote::kNone) best = scores[0] > s.threshold() ? 1 : 0;
+                if (s.two_classes != kernels::TwoClasses::kNone) best = scores[0] > s.threshold() ? 1 : 0;
                 c.output(1).as<int64_t>()[row] = c.input(kLabels).as<int64_t>()[best];
             }
             if (c.has_output(0)) {
@@ -108,7 +113,8 @@ struct Forest {
         COFFER_TRY(ml::rows_of(c, c.input(kX).shape, &rows));
         COFFER_TRY(setup_of(c, &s));
         const Arrays a([&](size_t i) { return c.has_input(i) ? c.constant(i) : nullptr; });
-        COFFER_TRY(check(c, a, rows.width, s.targets));
+        PrivateArena memory;
+        COFFER_TRY(check(c, ml::block_memory(memory), a, rows.width, s.targets));
         kernels::TreeParams p{};
         p.trees = a.roots.size();
         p.rows = static_cast<size_t>(rows.count);
@@ -116,7 +122,7 @@ struct Forest {
         p.targets = static_cast<size_t>(s.targets);
         p.average = s.average;
         p.transform = static_cast<uint8_t>(s.transform);
-        p.vote = s.vote;
+        p.two_classes = s.two_classes;
         size_t workspace;
         if (!checked_mul(p.rows, p.targets, &workspace) || !checked_mul(workspace, sizeof(double), &workspace)) {
             return error(Code::kLimit, "a forest has too many targets");
@@ -144,18 +150,18 @@ struct Forest {
         int64_t targets = 1;
         bool average = false;
         ml::PostTransform transform = ml::PostTransform::kNone;
-        kernels::TreeVote vote = kernels::TreeVote::kNone;
+        kernels::TwoClasses two_classes = kernels::TwoClasses::kNone;
 
-        int64_t columns() const { return vote == kernels::TreeVote::kNone ? targets : 2; }
-        double threshold() const { return vote == kernels::TreeVote::kProbability ? 0.5 : 0; }
+        int64_t columns() const { return two_classes == kernels::TwoClasses::kNone ? targets : 2; }
+        double threshold() const { return two_classes == kernels::TwoClasses::kProbability ? 0.5 : 0; }
         ml::SecondColumn second() const {
             constexpr ml::SecondColumn of[] = {ml::SecondColumn::kNone, ml::SecondColumn::kComplement,
                                                ml::SecondColumn::kNegated};
-            return of[static_cast<size_t>(vote)];
+            return of[static_cast<size_t>(two_classes)];
         }
     };
     static Status setup_of(const NodeContext& c, Setup* s) {
-        const std::string_view how = c.attr_s("aggregate_function"), vote = c.attr_s("vote");
+        const std::string_view how = c.attr_s("aggregate_function"), two = c.attr_s("two_classes");
         s->targets = c.attr_i("n_targets");
         s->average = how == "AVERAGE";
         if (!s->average && how != "SUM") return c.fail("aggregate_function '", how, "'");
@@ -163,17 +169,17 @@ struct Forest {
             s->transform > ml::PostTransform::kLogistic) {
             return c.fail("post_transform '", c.attr_s("post_transform"), "'");
         }
-        if (vote == "PROBABILITY") s->vote = kernels::TreeVote::kProbability;
-        if (vote == "MARGIN") s->vote = kernels::TreeVote::kMargin;
-        const bool votes = s->vote != kernels::TreeVote::kNone;
-        if (!votes && !vote.empty()) return c.fail("vote '", vote, "'");
-        if (s->targets < 1 || (votes && s->targets != 1)) return c.fail("n_targets is ", s->targets);
+        if (two == "PROBABILITY") s->two_classes = kernels::TwoClasses::kProbability;
+        if (two == "MARGIN") s->two_classes = kernels::TwoClasses::kMargin;
+        const bool one_score = s->two_classes != kernels::TwoClasses::kNone;
+        if (!one_score && !two.empty()) return c.fail("two_classes '", two, "'");
+        if (s->targets < 1 || (one_score && s->targets != 1)) return c.fail("n_targets is ", s->targets);
         return {};
     }
 
     // The inputs as what they are.
     struct Arrays {
-        std::span<const kernels::FastTreeNode> nodes;
+        std::span<const kernels::TreeNode> nodes;
         std::span<const uint32_t> roots;
         std::span<const float> weights;
         std::span<const uint32_t> targets, offsets;
@@ -188,7 +194,7 @@ struct Forest {
             };
             const TensorView& n = *view(kNodes);
             const Shape& w = view(kWeights)->shape;
-            nodes = {n.as<const kernels::FastTreeNode>(), static_cast<size_t>(n.shape[0])};
+            nodes = {n.as<const kernels::TreeNode>(), static_cast<size_t>(n.shape[0])};
             list(kRoots, &roots);
             list(kWeights, &weights);
             list(kTargets, &targets);
@@ -200,7 +206,7 @@ struct Forest {
 
         uint32_t leaf(uint32_t at, const float* x) const {
             while (nodes[at].feature != kernels::kTreeLeaf) {
-                const kernels::FastTreeNode& n = nodes[at];
+                const kernels::TreeNode& n = nodes[at];
                 const float value = x[feature(n)];
                 const bool nan_first = (n.feature & kernels::kTreeNanFirst) != 0;
                 at = value <= n.split || (std::isnan(value) && nan_first) ? n.child : n.child + 1;
@@ -212,14 +218,19 @@ struct Forest {
             const size_t end = per_leaf ? begin + per_leaf : offsets[leaf + 1];
             for (size_t i = begin; i < end; ++i) scores[per_leaf ? i - begin : targets[i]] += double{weights[i]};
         }
-        static uint32_t feature(const kernels::FastTreeNode& n) { return n.feature & ~kernels::kTreeNanFirst; }
+        static uint32_t feature(const kernels::TreeNode& n) { return (n.feature & ~kernels::kTreeNanFirst) - 1; }
     };
 
-    // All that a walk relies on. Children after their parents, so it ends.
-    static Status check(const NodeContext& c, const Arrays& a, int64_t width, int64_t targets) {
+    // All that a walk relies on. Children come after their parents, so it ends; trees share no nodes, so all walks of
+    // a row together take no more steps than there are nodes.
+    static Status check(const NodeContext& c, const ml::TreeAllocator& memory, const Arrays& a, int64_t width,
+                        int64_t targets) {
         const size_t count = a.nodes.size();
+        std::span<uint8_t> taken;  // by a parent, or as a root
+        COFFER_TRY(memory.array(count, &taken));
+        std::fill(taken.begin(), taken.end(), uint8_t{0});
         for (size_t i = 0; i < count; ++i) {
-            const kernels::FastTreeNode& n = a.nodes[i];
+            const kernels::TreeNode& n = a.nodes[i];
             if (n.feature == kernels::kTreeLeaf) {
                 if (n.child >= a.leaves) return c.fail("node ", i, " is leaf ", n.child, " of ", a.leaves);
                 continue;
@@ -230,9 +241,13 @@ struct Forest {
             if (n.child <= i || n.child >= count - 1) {
                 return c.fail("node ", i, " of ", count, " has child ", n.child, " and the next");
             }
+            for (const uint32_t child : {n.child, n.child + 1}) {
+                if (taken[child]++ != 0) return c.fail("node ", child, " has several parents");
+            }
         }
         for (const uint32_t root : a.roots) {
             if (root >= count) return c.fail("root ", root, " of ", count, " nodes");
+            if (taken[root]++ != 0) return c.fail("root ", root, " is also a child, or is named twice");
         }
         for (const uint32_t target : a.targets) {
             if (target >= targets) return c.fail("weight of target ", target, " of ", targets);
