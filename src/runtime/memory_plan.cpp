@@ -18,16 +18,17 @@ size_t plan_memory(std::span<Buffer> buffers) {
     for (uint32_t id : order) {
         Buffer& buffer = buffers[id];
         if (buffer.bytes == 0) continue;
-        const size_t size = round_up<size_t>(buffer.bytes, 64);
-        size_t offset = 0;
+        size_t size, offset = 0, end;
+        if (!checked_round_up<size_t>(buffer.bytes, 64, &size)) return SIZE_MAX;
         for (uint32_t other_id : placed) {
             const Buffer& other = buffers[other_id];
             if (other.last < buffer.first || buffer.last < other.first) continue;
-            if (offset + size <= other.offset) break;
+            if (offset <= other.offset && size <= other.offset - offset) break;
             offset = std::max(offset, other.offset + round_up<size_t>(other.bytes, 64));
         }
+        if (!checked_add(offset, size, &end)) return SIZE_MAX;
         buffer.offset = offset;
-        total = std::max(total, offset + size);
+        total = std::max(total, end);
         const auto at = std::ranges::upper_bound(placed, offset, {}, [&](uint32_t p) { return buffers[p].offset; });
         placed.insert(at, id);
     }

@@ -14,7 +14,8 @@ struct Buffer {
 };
 
 // Greedy by size: the largest first, each at the lowest offset free over its lifetime. (The "greedy by size
-// for offset calculation" of Pisarchyk and Lee, arXiv 2001.03288.) Returns the size of the arena.
+// for offset calculation" of Pisarchyk and Lee, arXiv 2001.03288.) Returns the size of the arena; SIZE_MAX, and no
+// offsets, when it cannot be expressed.
 size_t plan_memory(std::span<Buffer> buffers);
 
 }  // namespace coffer::runtime

@@ -36,3 +36,9 @@ TEST_CASE("a chain needs two buffers") {
     for (uint32_t i = 0; i < 20; ++i) chain.push_back({1024, i, i + 1, 0});
     CHECK(coffer::runtime::plan_memory(chain) == 2048);
 }
+
+TEST_CASE("what cannot be expressed is more than any limit") {
+    std::vector<Buffer> one{{SIZE_MAX - 6, 0, 1, 0}}, two{{SIZE_MAX / 2 + 1, 0, 1, 0}, {SIZE_MAX / 2 + 1, 1, 2, 0}};
+    CHECK(coffer::runtime::plan_memory(one) == SIZE_MAX);
+    CHECK(coffer::runtime::plan_memory(two) == SIZE_MAX);
+}
