@@ -85,12 +85,12 @@ struct ManifestContext {
 };
 Result<Manifest> decode_manifest(Bytes plaintext, const ManifestContext& context);
 
-// Where the bytes of a model's tensors are, by address, when bind_payload() is done: in the payload, or, when they
-// are not stored plainly, in pages of their own.
+// When bind_payload() is done, the bytes of a model's tensors are in the payload or, when they are not stored
+// plainly, have their place in these pages.
 struct DecodedTensors {
     std::shared_ptr<os::Pages> pages;  // nullptr: all are plain
+    // By that place: the constants that were not decoded.
     std::unordered_map<const void*, TensorRecord> records;
-    bool stored = false;  // constants among them were left as they are stored
 };
 // A payload that is not simply there. `need` asks for bytes; only what is copied, or is no constant, is asked for
 // when `lazy`, and who wants another constant's bytes loads them and calls check_tensor(), then decode_tensor(). With

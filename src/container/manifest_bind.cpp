@@ -170,7 +170,7 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
     if (!access.lazy) COFFER_TRY(check_padding(m, payload));
     DecodedTensors own;
     if (!decoded) decoded = &own;
-    decoded->stored = access.lazy || access.leave_stored;
+    const bool leave_stored = access.lazy || access.leave_stored;
     const Uses uses(m);
     std::vector<graph::Constant>& constants = m.model.constants;
     std::vector<Tensor> others(m.tensors.size() - constants.size());
@@ -178,7 +178,7 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
         return i < constants.size() ? constants[i].tensor : others[i - constants.size()];
     };
     // Huge pages only for who fills them at once.
-    const unsigned flags = decoded->stored ? page_flags & ~os::Pages::kHuge : page_flags;
+    const unsigned flags = leave_stored ? page_flags & ~os::Pages::kHuge : page_flags;
     COFFER_TRY_ASSIGN(Places places, Places::create(m.decoded_bytes, flags, decoded));
     for (size_t i = 0; i < m.tensors.size(); ++i) {
         const TensorRecord& record = m.tensors[i];
@@ -189,10 +189,10 @@ Status bind_payload(Manifest& m, MutableBytes payload, std::shared_ptr<const voi
         }
         if (!uses.as_tensor[i]) continue;
         COFFER_TRY_ASSIGN(tensor(i), bound(record, payload, owner, places));
-        if (now && (uses.at_once[i] || !access.leave_stored) && decoded->records.contains(tensor(i).view().data)) {
-            // The weight store may decode it again, and a list is filled below.
-            const bool again = access.lazy || access.leave_stored || uses.as_list[i];
-            decode_tensor(record, payload, tensor(i).view().as<std::byte>(), again ? PayloadAccess{} : access);
+        std::byte* const elements = tensor(i).view().as<std::byte>();
+        if ((uses.at_once[i] || !leave_stored) && decoded->records.erase(elements) > 0) {
+            // A list is filled below.
+            decode_tensor(record, payload, elements, uses.as_list[i] ? PayloadAccess{} : access);
         }
     }
     if (decoded->pages) decoded->pages->protect_read_only();

@@ -39,9 +39,9 @@ struct OpenOptions {
 
 struct Opened {
     graph::Model model;  // constants share one read-only arena that lives as long as any of them
-    // That arena, and the tensors that are decoded elsewhere. With OpenOptions::lazy the bytes of a constant are there
-    // after load(), check_tensor() and decode_tensor(), and the source must stay alive until the payload is complete();
-    // with leave_stored those of DecodedTensors are there after decode_tensor().
+    // That arena, and the tensors that are decoded elsewhere. With OpenOptions::lazy the bytes of a constant are
+    // there after load(), check_tensor() and decode_tensor(), and the source must stay alive until the payload is
+    // complete(); with leave_stored those of DecodedTensors are there after decode_tensor().
     std::shared_ptr<Payload> payload;
     DecodedTensors decoded;
     Facts facts;

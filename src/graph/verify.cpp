@@ -1,7 +1,6 @@
 // The rules of graph.hpp, one function each. A value that nothing writes and nothing reads is not an error:
 // passes leave such values behind when they remove nodes.
 #include <algorithm>
-#include <bit>
 #include <string_view>
 #include <unordered_set>
 
@@ -44,29 +43,6 @@ Status check_constant_type(const ValueInfo& info, const Tensor& tensor) {
     return {};
 }
 
-// The values of one graph by name: one allocation for all of them, as there may be many.
-class Names {
- public:
-    explicit Names(const std::vector<ValueInfo>& values) : values_(values), slots_(std::bit_ceil(2 * values.size() + 1)) {}
-
-    bool insert(size_t value) {
-        const std::string& name = values_[value].name;
-        size_t slot = std::hash<std::string_view>()(name);
-        for (;; ++slot) {
-            uint32_t& holder = slots_[slot & (slots_.size() - 1)];
-            if (holder == 0) {
-                holder = static_cast<uint32_t>(value + 1);
-                return true;
-            }
-            if (values_[holder - 1].name == name) return false;
-        }
-    }
-
- private:
-    const std::vector<ValueInfo>& values_;
-    std::vector<uint32_t> slots_;  // 0: empty, else a value plus one
-};
-
 class GraphCheck {
  public:
     GraphCheck(const Model& model, uint32_t index)
@@ -91,11 +67,13 @@ class GraphCheck {
 
  private:
     Status check_values() {
-        Names names(graph_.values);
+        // By hash, as most comparisons are of numbers then; sorted, as names may be made to collide.
+        std::vector<std::pair<size_t, std::string_view>> names;
+        names.reserve(graph_.values.size());
         for (size_t i = 0; i < graph_.values.size(); ++i) {
             const ValueInfo& info = graph_.values[i];
             if (info.name.empty()) return bad("value ", i, " has no name");
-            if (!names.insert(i)) return bad("two values are named '", info.name, "'");
+            names.emplace_back(std::hash<std::string_view>()(info.name), info.name);
             COFFER_TRY(check_type(info.name, info.type));
             if (info.constant == -1) continue;
             // A negative index is above every number of constants.
@@ -106,6 +84,9 @@ class GraphCheck {
             COFFER_TRY(check_constant_type(info, model_.constants[static_cast<size_t>(info.constant)].tensor));
             written_[i] = true;
         }
+        std::ranges::sort(names);
+        const auto twice = std::ranges::adjacent_find(names);
+        if (twice != names.end()) return bad("two values are named '", twice->second, "'");
         return {};
     }
 

@@ -76,6 +76,7 @@ Status Model::find_states() {
 
 // States and attributes are read at any time.
 Status Model::keep_values() {
+    COFFER_TRY_ASSIGN(const WeightStore::Planning planning, weights_.begin());
     for (const State& state : states_) COFFER_TRY(weights_.keep(state.initial.view()));
     for (const graph::Graph& g : graph_.graphs) {
         for (const graph::Node& node : g.nodes) {

@@ -38,7 +38,8 @@ void WeightStore::bind(Home home, size_t constant_bytes, uint64_t max_memory) {
     max_memory_ = max_memory;
     constant_bytes_ = constant_bytes;
     lazy_ = home_.payload && !home_.payload->complete();
-    for (const auto& [data, record] : home_.decoded.records) largest_ = std::max(largest_, element_bytes(record));
+    for (const auto& [data, record] : home_.decoded.records)
+        staging_bytes_ = std::max(staging_bytes_, element_bytes(record));
 }
 
 Result<WeightStore::Planning> WeightStore::begin(Parallel* parallel) {
@@ -72,7 +73,7 @@ WeightStore::Constant* WeightStore::find(const TensorView& view) {
     if (added) {
         it->second.nbytes = view.nbytes();
         const auto record = home_.decoded.records.find(view.data);
-        if (record != home_.decoded.records.end()) it->second.decoded = &record->second;
+        if (record != home_.decoded.records.end()) it->second.narrow = &record->second;
         if (!is_stored(view.data)) it->second.state = Constant::kOpen;
     }
     return &it->second;
@@ -80,7 +81,7 @@ WeightStore::Constant* WeightStore::find(const TensorView& view) {
 
 // What was left as it is stored, before anybody asked for it.
 bool WeightStore::is_stored(const void* data) const {
-    return lazy_ || (home_.decoded.stored && home_.decoded.records.contains(data));
+    return lazy_ || home_.decoded.records.contains(data);
 }
 
 uint64_t WeightStore::offset_of(const void* data) const {
@@ -118,7 +119,7 @@ Status WeightStore::open(const TensorView& view, Constant& constant) {
     }
     COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
     constant.state = Constant::kOpen;
-    if (!constant.decoded) return {};
+    if (!constant.narrow) return {};
     os::Pages& pages = *home_.decoded.pages;
     pages.allow_writing();
     pages.prefer_huge(static_cast<size_t>(view.as<std::byte>() - pages.data()), constant.nbytes);
@@ -137,8 +138,8 @@ Result<container::TensorRecord> WeightStore::open_chunks(const TensorView& view,
                     }};
     }
     container::TensorRecord record;
-    if (constant.decoded) {
-        record = *constant.decoded;
+    if (constant.narrow) {
+        record = *constant.narrow;
     } else {
         record.dtype = view.dtype;
         record.offset = offset_of(view.data);
@@ -162,19 +163,19 @@ Result<container::TensorRecord> WeightStore::open_chunks(const TensorView& view,
 // The elements of a constant for packing alone, until the next one is staged: in memory that all of them share.
 Result<TensorView> WeightStore::staged(const TensorView& view, const Constant& constant) {
     COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
-    // It only takes the pages that are used.
     if (staging_.size() == 0) {
-        COFFER_TRY_ASSIGN(staging_, allocate_pages(largest_));
+        // It only takes the pages that are used.
+        COFFER_TRY_ASSIGN(staging_, allocate_pages(staging_bytes_));
     }
     container::decode_tensor(record, home_.payload->bytes(), staging_.data(), {});
-    staged_ = std::max(staged_, constant.nbytes);
+    most_staged_ = std::max(most_staged_, constant.nbytes);
     return TensorView{staging_.data(), view.dtype, view.shape};
 }
 
 Result<os::Pages> WeightStore::allocate_pages(size_t bytes) const {
     COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(bytes, home_.page_flags));
     if ((home_.page_flags & os::Pages::kLock) && !pages.locked()) {
-        return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(), " bytes of packed weights in memory");
+        return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(), " bytes of weights in memory");
     }
     return pages;
 }
@@ -209,7 +210,7 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
     }
     TensorView from = src;
     Constant* const constant = find(src);
-    if (constant && constant->decoded && constant->state == Constant::kStored) {
+    if (constant && constant->narrow && constant->state == Constant::kStored) {
         COFFER_TRY_ASSIGN(from, staged(src, *constant));
     } else if (constant) {
         COFFER_TRY(open(src, *constant));
@@ -245,8 +246,8 @@ void WeightStore::release(const TensorView& view) {
     if (!constant || !constant->moved || constant->kept) return;
     // restore() counts bytes in 32 bits.
     if (constant->nbytes < kSmallTensor || constant->nbytes > UINT32_MAX) return;
-    if (constant->decoded && constant->state == Constant::kStored) {
-        home_.payload->discard(constant->decoded->offset, constant->decoded->nbytes);
+    if (constant->narrow && constant->state == Constant::kStored) {
+        home_.payload->discard(constant->narrow->offset, constant->narrow->nbytes);
         mark_gone(view, *constant);
     }
     if (constant->state != Constant::kOpen) return;
@@ -283,14 +284,14 @@ void WeightStore::give_back_pending() {
         const auto begin = reinterpret_cast<uintptr_t>(view.data);
         const auto end = round_up<uintptr_t>(begin + constant->nbytes, container::kItemAlign);
         // The pages this tensor touches, as far as they lie in the range, and what is left at the end of the arena.
-        const Bytes arena = constant->decoded ? Bytes(home_.decoded.pages->data(), home_.decoded.pages->size())
-                                              : Bytes(home_.payload->bytes());
+        const Bytes arena = constant->narrow ? Bytes(home_.decoded.pages->data(), home_.decoded.pages->size())
+                                             : Bytes(home_.payload->bytes());
         const auto arena_end = reinterpret_cast<uintptr_t>(arena.data()) + arena.size();
         uintptr_t first = begin / kPage * kPage, last = round_up(end, kPage);
         if (first < range->first) first = round_up(range->first, kPage);
         if (last > range->second) last = range->second >= arena_end ? arena_end : range->second / kPage * kPage;
         if (first >= last) continue;
-        if (constant->decoded) {
+        if (constant->narrow) {
             os::Pages& pages = *home_.decoded.pages;
             pages.allow_writing();
             pages.discard(first - reinterpret_cast<uintptr_t>(pages.data()), last - first);
@@ -325,7 +326,7 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
         ++found;
     }
     if (found != bytes.size()) return error(Code::kInternal, "a packing lost bytes: ", found, " of ", bytes.size());
-    if (constant.decoded) {
+    if (constant.narrow) {
         home_.decoded.pages->allow_writing();
         std::ranges::copy(bytes, view.as<std::byte>());
     } else {
@@ -350,21 +351,19 @@ size_t WeightStore::packed_bytes() const {
 
 size_t WeightStore::staged_bytes() const {
     const std::lock_guard lock(mutex_);
-    return staged_;
+    return most_staged_;
 }
 
 size_t WeightStore::own_bytes() const {
     const std::lock_guard lock(mutex_);
     size_t bytes = lazy_ ? 0 : constant_bytes_;
-    if (!lazy_ && home_.decoded.stored) {
+    if (!lazy_) {
         for (const auto& [data, record] : home_.decoded.records) bytes += record.nbytes - element_bytes(record);
     }
     for (const auto& [data, constant] : constants_) {
-        const bool there = constant.state == Constant::kOpen || constant.state == Constant::kPending;
-        const bool stored = constant.decoded && !lazy_ && home_.decoded.stored;
-        if (stored && constant.state != Constant::kStored) bytes -= constant.decoded->nbytes;
-        if ((lazy_ || stored) && there) bytes += constant.nbytes;
-        if (!lazy_ && !stored && !there) bytes -= constant.nbytes;
+        if (constant.state == Constant::kStored) continue;
+        if (!lazy_) bytes -= constant.narrow ? constant.narrow->nbytes : constant.nbytes;
+        if (constant.state != Constant::kGone) bytes += constant.nbytes;
     }
     return bytes;
 }

@@ -1,8 +1,8 @@
 // The weights of a model while it runs: bytes are opened when a plan first needs them, packed once per form that
 // kernels want, shared by all runners, wiped at the end. A tensor that was packed by moving its bytes about is not
 // kept twice: its own bytes are given back to the system when no planned node looks at them any more, and are worked
-// out from the packed ones should a later plan need them. One that is stored narrow and only packed never has elements
-// of its own. No chunk of the file is opened twice.
+// out from the packed ones should a later plan need them. One that is stored narrow and only packed never has
+// elements of its own. No chunk of the file is opened twice.
 #pragma once
 
 #include <map>
@@ -88,7 +88,7 @@ class WeightStore {
         bool kept = false;
         const Form* moved = nullptr;
         size_t nbytes = 0;
-        const container::TensorRecord* decoded = nullptr;  // lies outside the payload
+        const container::TensorRecord* narrow = nullptr;  // how it is stored, when not plainly
     };
     struct Block {
         os::Pages pages;
@@ -117,7 +117,8 @@ class WeightStore {
     bool lazy_ = false;  // not everything was open when it was bound
     Parallel* parallel_ = nullptr;  // while planning
     os::Pages staging_;             // the elements of one constant after the other
-    size_t largest_ = 0, staged_ = 0;  // bytes of the largest constant that may be, and that was
+    size_t staging_bytes_ = 0;      // of the largest constant that may be staged
+    size_t most_staged_ = 0;        // of the largest that was
     int planning_ = 0;              // depth
     std::map<Key, Form> forms_;
     std::unordered_map<const void*, Constant> constants_;

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 
+#include "codec/codec.hpp"
 #include "container/fixture.hpp"
 #include "container/keys.hpp"
 #include "crypto/pem.hpp"
@@ -109,6 +110,9 @@ graph::Model model() {
     b.output(b.node("ai.onnx.ml::LabelEncoder", {best},
                     {{"keys_int64s", PrivateVector<int64_t>{0, 1, 2}}, {"values_strings", words("label", 3)}}),
              "label");
+    Tensor halves = coffer::test::noise({24, 40}, 9);
+    coffer::test::round_to_halves(halves);
+    b.output(b.node("MatMul", {flat, b.constant("narrow", halves)}), "of narrow weights");
     for (const size_t size : {size_t{100}, size_t{50'000}}) {
         const PrivateVector<float> bytes = noise(size / sizeof(float), static_cast<uint32_t>(size));
         const Bytes view = std::as_bytes(std::span(bytes));
@@ -153,6 +157,12 @@ struct Sealed {
             } else {
                 add_runs(c.name, c.tensor.bytes());
             }
+            const DType stored = codec::narrowest(c.tensor.dtype(), c.tensor.bytes());
+            if (c.name == "narrow") REQUIRE(stored == DType::kFloat16);
+            if (stored == DType::kUndefined) continue;
+            std::vector<std::byte> bytes(static_cast<size_t>(c.tensor.elements() * dtype_bits(stored) / 8));
+            codec::narrow(c.tensor.dtype(), stored, c.tensor.bytes(), bytes);
+            add_runs(c.name + " as stored", bytes);
         }
         for (const graph::Node& node : m.graphs[0].nodes) {
             for (const graph::Attr& attr : node.attrs) {
@@ -311,8 +321,8 @@ TEST_CASE("after everything is closed no key and no weights are left in memory")
     const auto open = found_in(memory_when_stopped("stop"), sealed().secrets);
     CHECK(std::ranges::count(open, "raw key") == 1);
     for (const char* there :
-         {"w at 0", "nodes_values at 0", "target_weights at 0", "coefficients at 0", "attached 100 at 0",
-          "attached 50000 at 0", "label, a word that nobody may find, number 2",
+         {"w at 0", "nodes_values at 0", "target_weights at 0", "coefficients at 0", "narrow as stored at 0",
+          "attached 100 at 0", "attached 50000 at 0", "label, a word that nobody may find, number 2",
           "constant, a word that nobody may find, number 7"}) {
         INFO(there);
         CHECK(std::ranges::count(open, there) == 1);

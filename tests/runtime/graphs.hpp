@@ -1,6 +1,8 @@
 // Small models built in memory, for tests of the runtime and the API.
 #pragma once
 
+#include <bit>
+#include <cmath>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -26,6 +28,14 @@ inline Tensor noise(const Shape& shape, uint32_t seed) {
         x = static_cast<float>(seed >> 8) / 8388608.0f - 1.0f;
     }
     return t;
+}
+
+// So that a writer stores them in 16 bits.
+inline void round_to_halves(Tensor& tensor) {
+    if (tensor.dtype() != DType::kFloat) return;
+    for (float& f : tensor.span<float>()) {
+        f = std::abs(f) < 0.001f ? 0 : std::bit_cast<float>(std::bit_cast<uint32_t>(f) & 0xffffe000u);
+    }
 }
 
 class Builder {
