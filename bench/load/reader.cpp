@@ -68,7 +68,8 @@ int touch_pages(dl_phdr_info* program, size_t, void*) {
     for (const ElfW(Phdr) & part : std::span(program->dlpi_phdr, program->dlpi_phnum)) {
         const uintptr_t begin = (program->dlpi_addr + part.p_vaddr) / kPage * kPage;
         const uintptr_t end = program->dlpi_addr + part.p_vaddr + part.p_memsz;
-        if (part.p_type == PT_LOAD) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ);
+        if (part.p_type != PT_LOAD) continue;
+        if (madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_READ) != 0) return 1;
     }
     return 0;
 }
@@ -79,7 +80,9 @@ Status memory(char** argv) {
     COFFER_TRY(cold("full", argv[2], argv[4], argv[5], warm));
     Access access;
     COFFER_TRY(read_access(argv[4], argv[5], &access));
-    dl_iterate_phdr(&touch_pages, nullptr);
+    if (dl_iterate_phdr(&touch_pages, nullptr) != 0) {
+        return error(Code::kInternal, "this system cannot bring in all pages of a program");
+    }
     if (!os::reset_peak_memory()) return error(Code::kInternal, "the peak cannot be reset here");
     const uint64_t before = os::resident_memory_bytes();
     COFFER_TRY_ASSIGN(const runtime::Loaded loaded,

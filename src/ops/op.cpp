@@ -56,7 +56,7 @@ std::string_view NodeContext::attr_s(std::string_view name) const {
     const auto* v = value<std::string>(node_, name);
     return v ? std::string_view(*v) : spec(facts_, name)->string_default;
 }
-// List attributes of more than 64 elements are stored as tensors in the container (format.md 9.3) and come
+// List attributes of more than 64 elements are stored as tensors in the container (format.md 5.10) and come
 // back as lists when the graph is decoded, so that only one form is seen here.
 std::span<const int64_t> NodeContext::attr_ints(std::string_view name) const {
     const auto* v = value<PrivateVector<int64_t>>(node_, name);

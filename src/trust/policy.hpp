@@ -85,7 +85,7 @@ struct Policy {
 
     bool allow_unsigned = false;
     bool allow_unprotected = false;
-    bool debug_names = false;  // names of inner tensors and nodes of a sealed model in errors (format.md 9.9)
+    bool debug_names = false;  // names of inner tensors and nodes of a sealed model in errors (format.md 5.12)
     Integrity integrity = Integrity::kFull;
 
     std::vector<crypto::Suite> suites = {crypto::Suite::kAes256Gcm, crypto::Suite::kChaCha20Poly1305};

@@ -15,7 +15,8 @@
 
 namespace coffer {
 
-template <> inline constexpr DType dtype_of<PrivateString> = DType::kString;
+template <>
+inline constexpr DType dtype_of<PrivateString> = DType::kString;
 
 // Does not own `data`. For kString the elements are PrivateString objects.
 struct TensorView {

@@ -34,7 +34,8 @@ struct StringSplit {
         to.push_back(widest);
         if (c.has_output(0)) COFFER_TRY(c.allocate(0, DType::kString, to));
         for (size_t i = 0; i < strings.size(); ++i) {
-            auto* row = c.has_output(0) ? c.output(0).as<PrivateString>() + static_cast<int64_t>(i) * widest : nullptr;
+            auto* row =
+                c.has_output(0) ? c.output(0).as<PrivateString>() + static_cast<int64_t>(i) * widest : nullptr;
             const int64_t n = split(c, strings[i], row);
             if (c.has_output(1)) c.output(1).as<int64_t>()[i] = n;
         }
