@@ -1,5 +1,6 @@
 """man.py PAGE: every verb and option of --help stands in the manual page, and the other way round; and the completion
-script, run in bash, offers the same."""
+script, run in bash, offers the same. Keys in examples have the names of the README: .key is private, .pem a public key
+that verifies, .pub one to encrypt to."""
 
 import re
 import subprocess
@@ -46,4 +47,9 @@ for name in verbs:
         wrong.append("completion does not offer '%s'" % name)
 wrong += ["the page has a section '%s'" % s for s in sections]
 wrong += ["the page has the common option --%s" % o for o in sorted(common) if "--" + o not in known]
+examples = {name: scene.help_of(*name.split()) for name in verbs} | {"the page": page}
+for options, suffix in (("key|sign|sign-slots", "key"), ("trust|trust-licensor|signer|root|publisher|retire", "pem"),
+                        ("encrypt-to|to|from", "pub")):
+    wrong += ["%s: --%s %s" % (name, option, file) for name, text in examples.items() for option, file, end in
+              re.findall(r"--(%s) (\S+\.(key|pem|pub|txt))\b" % options, text) if end != suffix]
 print("\n".join(wrong) or "ok")

@@ -54,7 +54,7 @@ def write_npy(path, values):
 def make_keys(pack):
     heading("Keys: one for the device that may read the model, one for the vendor who signs it")
     for name, options in (("device", []), ("vendor", ["--signing"]), ("stranger", []), ("impostor", ["--signing"])):
-        key, public = WORK / f"{name}.key", WORK / f"{name}.pub"
+        key, public = WORK / f"{name}.key", WORK / f"{name}.{'pem' if options else 'pub'}"
         run(pack, "key", "new", *options, "--output", key, quiet=name in ("stranger", "impostor"))
         public.write_text(run(pack, "key", "pub", key, quiet=True).stdout)
 
@@ -101,13 +101,13 @@ def seal(pack, classifier, samples):
 def verify(pack, sealed):
     heading("Verify: signature, every hash, and with the key every chunk")
     for path in sealed.values():
-        result = run(pack, "verify", path, "--trust", WORK / "vendor.pub", "--key", WORK / "device.key")
+        result = run(pack, "verify", path, "--trust", WORK / "vendor.pem", "--key", WORK / "device.key")
         print(result.stdout.strip())
 
 
 def classify(program, sealed, paths):
     """{path: (type, score)} as examples/filetype says, which answers in the order it was asked."""
-    result = run(program, sealed, WORK / "device.key", WORK / "vendor.pub", *paths, quiet=True)
+    result = run(program, sealed, WORK / "device.key", WORK / "vendor.pem", *paths, quiet=True)
     lines = [line.rsplit("\t", 3) for line in result.stdout.splitlines()]
     return {path: (kind, float(score)) for path, (_, kind, score, _) in zip(paths, lines, strict=True)}
 
@@ -116,7 +116,7 @@ def run_on_files(program, sealed, others):
     heading("Run: what is each of these files?")
     gallery = files.gallery(WORK / "files", ROOT, program)
     paths = [path for _, path in gallery]
-    print("$ " + " ".join(relative([program, sealed["int8"], WORK / "device.key", WORK / "vendor.pub", "FILE..."])))
+    print("$ " + " ".join(relative([program, sealed["int8"], WORK / "device.key", WORK / "vendor.pem", "FILE..."])))
     answers = {precision: classify(program, path, paths) for precision, path in sealed.items()}
     print(f"\n  {'a file that is':18} {'file':22} {'fp32 says':20} {'int8 says':20}")
     for what, path in gallery:
@@ -131,7 +131,7 @@ def run_on_files(program, sealed, others):
 def compare(pack, classifier, sealed, samples):
     heading("Compare: the original beside both sealed files, on other files than those it was calibrated with")
     result = run(pack, "compare", classifier.onnx, *sealed.values(), "--data", samples.comparison, "--threads", "1",
-                 "--key", WORK / "device.key", "--trust", WORK / "vendor.pub", "--report", WORK / "compare.html")  # fmt: skip
+                 "--key", WORK / "device.key", "--trust", WORK / "vendor.pem", "--report", WORK / "compare.html")  # fmt: skip
     print(result.stdout.rstrip())
 
 
@@ -142,9 +142,9 @@ def attack(pack, sealed):
     data[len(data) // 2] ^= 0x01
     damaged.write_bytes(data)
     attempts = [
-        ("one bit flipped", damaged, "device.key", "vendor.pub"),
-        ("a stranger's key", victim, "stranger.key", "vendor.pub"),
-        ("an untrusted signer", victim, "device.key", "impostor.pub"),
+        ("one bit flipped", damaged, "device.key", "vendor.pem"),
+        ("a stranger's key", victim, "stranger.key", "vendor.pem"),
+        ("an untrusted signer", victim, "device.key", "impostor.pem"),
     ]
     for what, path, key, trusted in attempts:
         result = run(pack, "verify", path, "--key", WORK / key, "--trust", WORK / trusted, quiet=True, expect=(4, 5))

@@ -147,7 +147,7 @@ void add_compare(CLI::App& root, std::vector<Verb>& verbs) {
         "SNR and cosine are over all elements of all samples; top-1 is the share of rows with the same winner.\n"
         "Memory is what loading and running took beyond what was in use before.\n\n"
         "Example:\n"
-        "  model-pack compare net.onnx net-fp32.coffer net-int8.coffer --data samples/ --key me.key \\\n"
+        "  model-pack compare net.onnx net-fp32.coffer net-int8.coffer --data samples/ --key device.key \\\n"
         "      --trust vendor.pem --report compare.html");
     verbs.push_back({app, [o] { return compare(*o); }});
 }

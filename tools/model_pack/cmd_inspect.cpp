@@ -182,7 +182,7 @@ void add_inspect(CLI::App& root, std::vector<Verb>& verbs) {
         "With any option about keys or trust the file is verified as `verify` does, with a key opened too.\n\n"
         "Examples:\n"
         "  model-pack inspect net.coffer\n"
-        "  model-pack inspect net.coffer --key me.key --trust vendor.pub");
+        "  model-pack inspect net.coffer --key device.key --trust vendor.pem");
     verbs.push_back({app, [o] { return inspect(*o); }});
 }
 
@@ -198,8 +198,8 @@ void add_verify(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*app, o->json);
     app->footer(
         "Examples:\n"
-        "  model-pack verify net.coffer --trust vendor.pub --name com.acme.net --min-version 3\n"
-        "  model-pack verify net.coffer --oms net.coffer.sig --oms-key ec.pub");
+        "  model-pack verify net.coffer --trust vendor.pem --name com.acme.net --min-version 3\n"
+        "  model-pack verify net.coffer --oms net.coffer.sig --oms-key oms.pem");
     verbs.push_back({app, [o] { return verify(*o); }});
 }
 

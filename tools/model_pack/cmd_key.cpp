@@ -110,8 +110,8 @@ void add_key(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*create, o->json);
     create->footer(
         "Examples:\n"
-        "  model-pack key new --output me.key\n"
-        "  model-pack key new --output vendor.pem --signing --passphrase");
+        "  model-pack key new --output device.key\n"
+        "  model-pack key new --output vendor.key --signing --passphrase");
     verbs.push_back({create, [o] { return key_new(*o); }});
 
     auto* pub = app->add_subcommand("pub", "Print the age1... recipient or the public key (PEM)");
@@ -121,7 +121,8 @@ void add_key(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*pub, *json);
     pub->footer(
         "Examples:\n"
-        "  model-pack key pub me.key > me.txt\n"
+        "  model-pack key pub device.key > device.pub\n"
+        "  model-pack key pub vendor.key > vendor.pem\n"
         "  model-pack key pub 'pkcs11:token=demo;object=model?module-path=/usr/lib/softhsm/libsofthsm2.so'");
     verbs.push_back({pub, [path, json] { return key_pub(*path, *json); }});
 }

@@ -230,7 +230,7 @@ void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*create, o->json);
     create->footer(
         "Example:\n"
-        "  model-pack licence issue --product-key raw:product.key --to device.pub --sign licensor.key \\\n"
+        "  model-pack licence issue --product-key raw:vision.raw --to device.pub --sign licensor.key \\\n"
         "      --product Vision --holder 'Acme Ltd' --model com.acme.net --expires 365d --grace 7d -o acme.licence");
     verbs.push_back({create, [o] { return issue(*o); }});
 
@@ -242,7 +242,7 @@ void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*display, s->json);
     display->footer(
         "Example:\n"
-        "  model-pack licence show acme.licence --trust-licensor licensor.pub");
+        "  model-pack licence show acme.licence --trust-licensor licensor.pem");
     verbs.push_back({display, [s] { return show(*s); }});
 
     auto* test = app->add_subcommand("check", "Say whether a licence opens a model here and now");
@@ -253,8 +253,8 @@ void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*test, c->json);
     test->footer(
         "Example:\n"
-        "  model-pack licence check acme.licence --key device.key --trust-licensor licensor.pub \\\n"
-        "      --trust vendor.pub --model-file net.coffer");
+        "  model-pack licence check acme.licence --key device.key --trust-licensor licensor.pem \\\n"
+        "      --trust vendor.pem --model-file net.coffer");
     verbs.push_back({test, [c] { return check(*c); }});
 }
 

@@ -216,7 +216,7 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
         "Examples:\n"
         "  model-pack pack net.onnx --dry-run\n"
         "  model-pack pack net.onnx -o net.coffer --precision int8 --data samples/ \\\n"
-        "      --name com.acme.net --model-version 1 --encrypt-to users.txt --sign vendor.pem");
+        "      --name com.acme.net --model-version 1 --encrypt-to device.pub --sign vendor.key");
     verbs.push_back({app, [o] { return pack(*o); }});
 }
 

@@ -216,15 +216,15 @@ void add_recipients_verbs(CLI::App& root, std::vector<Verb>& verbs) {
     more->footer(
         "Needs a key that opens the file. Signature and content stay as they are.\n\n"
         "Example:\n"
-        "  model-pack recipients add net.coffer --key me.key --trust vendor.pub --to age1...");
+        "  model-pack recipients add net.coffer --key mine.key --trust vendor.pem --to age1...");
 
     const auto [less, less_options] = add("remove", "Take recipients out of the file");
     less->add_option("--from", less_options->from, kFrom)->type_name("R|ID")->required();
     less->footer(
         "Does not make anyone forget: who was removed and kept the file's key can still open this version.\n\n"
         "Examples:\n"
-        "  model-pack recipients remove net.coffer --key me.key --trust vendor.pub --from age1...\n"
-        "  model-pack recipients remove net.coffer --key me.key --trust vendor.pub --from 1f9ac3d2");
+        "  model-pack recipients remove net.coffer --key mine.key --trust vendor.pem --from age1...\n"
+        "  model-pack recipients remove net.coffer --key mine.key --trust vendor.pem --from 1f9ac3d2");
 
     const auto [turn, turn_options] = add("rotate", "Put recipients in the place of one, of some, or of all");
     add_to(*turn, *turn_options);
@@ -232,8 +232,8 @@ void add_recipients_verbs(CLI::App& root, std::vector<Verb>& verbs) {
     turn->add_flag("--all", turn_options->all, "Replace everybody")->excludes(from);
     turn->footer(
         "Examples:\n"
-        "  model-pack recipients rotate net.coffer --key old.key --trust vendor.pub --from old.txt --to new.txt\n"
-        "  model-pack recipients rotate net.coffer --key me.key --trust vendor.pub --all --to everyone.txt");
+        "  model-pack recipients rotate net.coffer --key old.key --trust vendor.pem --from old.pub --to new.pub\n"
+        "  model-pack recipients rotate net.coffer --key mine.key --trust vendor.pem --all --to everyone.pub");
 }
 
 void add_grant(CLI::App& root, std::vector<Verb>& verbs) {
@@ -248,8 +248,8 @@ void add_grant(CLI::App& root, std::vector<Verb>& verbs) {
     app->footer(
         "FILE itself does not change, and its content is not even read, however large it is.\n\n"
         "Examples:\n"
-        "  model-pack grant net.coffer --key me.key --trust vendor.pub --to age1... -o customer.grant\n"
-        "  model-pack run net.coffer --key customer.key --grant customer.grant --trust vendor.pub --input x=@x.npy");
+        "  model-pack grant net.coffer --key mine.key --trust vendor.pem --to age1... -o customer.grant\n"
+        "  model-pack run net.coffer --key customer.key --grant customer.grant --trust vendor.pem --input x=@x.npy");
     verbs.push_back({app, [o] { return grant(*o); }});
 }
 

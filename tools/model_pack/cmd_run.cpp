@@ -176,7 +176,7 @@ void add_run(CLI::App& root, std::vector<Verb>& verbs) {
         ->type_name("DIR");
     app->footer(
         "Example:\n"
-        "  model-pack run net.coffer --key me.key --trust vendor.pub --input image=@x.npy --output-dir out/");
+        "  model-pack run net.coffer --key device.key --trust vendor.pem --input image=@x.npy --output-dir out/");
     verbs.push_back({app, [o] { return run(*o); }});
 }
 
@@ -188,7 +188,7 @@ void add_bench(CLI::App& root, std::vector<Verb>& verbs) {
         ->capture_default_str();
     app->footer(
         "Example:\n"
-        "  model-pack bench net.coffer --key me.key --trust vendor.pub --threads 1");
+        "  model-pack bench net.coffer --key device.key --trust vendor.pem --threads 1");
     verbs.push_back({app, [o] { return bench(*o); }});
 }
 

@@ -113,11 +113,11 @@ void add_sign(CLI::App& root, std::vector<Verb>& verbs) {
     app->footer(
         "Every hash of the file is checked before it is signed. Only the signatures change.\n\n"
         "Examples:\n"
-        "  model-pack sign net.coffer --sign second.pem\n"
-        "  model-pack sign net.coffer --emit-request net.tbs --signer hsm.pub\n"
-        "  openssl pkeyutl -sign -rawin -in net.tbs -inkey hsm.pem -out net.sig     (on the other machine)\n"
-        "  model-pack sign net.coffer --add net.sig --signer hsm.pub\n"
-        "  model-pack sign net.coffer --oms-key ec.pem -o net.coffer.sig");
+        "  model-pack sign net.coffer --sign second.key\n"
+        "  model-pack sign net.coffer --emit-request net.tbs --signer hsm.pem\n"
+        "  openssl pkeyutl -sign -rawin -in net.tbs -inkey hsm.key -out net.sig     (on the other machine)\n"
+        "  model-pack sign net.coffer --add net.sig --signer hsm.pem\n"
+        "  model-pack sign net.coffer --oms-key oms.key -o net.coffer.sig");
     verbs.push_back({app, [o] { return sign(*o); }});
 }
 

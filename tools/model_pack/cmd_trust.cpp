@@ -382,9 +382,9 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*create, n->json);
     create->footer(
         "Examples:\n"
-        "  model-pack trust new --root a.pub --root b.pub --root c.pub --threshold root=2 --publisher vendor.pub -o "
-        "1.trust\n"
-        "  model-pack trust new --from 1.trust --publisher vendor2.pub --retire vendor.pub -o 2.trust");
+        "  model-pack trust new --root root-a.pem --root root-b.pem --root root-c.pem --threshold root=2 \\\n"
+        "      --publisher vendor.pem -o 1.trust\n"
+        "  model-pack trust new --from 1.trust --publisher vendor2.pem --retire vendor.pem -o 2.trust");
     verbs.push_back({create, [n] { return make(*n); }});
 
     auto* add = app->add_subcommand("sign", "Add a root's signature to a bundle");
@@ -395,7 +395,7 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*add, s->json);
     add->footer(
         "Examples:\n"
-        "  model-pack trust sign 1.trust --sign a.key\n"
+        "  model-pack trust sign 1.trust --sign root-a.key\n"
         "  model-pack trust sign 2.trust --sign old-root.key --from 1.trust");
     verbs.push_back({add, [s] { return sign(*s); }});
 
@@ -406,8 +406,8 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     add_json(*first, i->json);
     first->footer(
         "Example:\n"
-        "  model-pack trust init --bundle 1.trust && model-pack run net.coffer --trust-store default --key me.key "
-        "...");
+        "  model-pack trust init --bundle 1.trust\n"
+        "  model-pack run net.coffer --trust-store default --key device.key --input image=@x.npy");
     verbs.push_back({first, [i] { return init(*i); }});
 
     auto* next = app->add_subcommand("update", "Follow the next bundle, or several in one file");
