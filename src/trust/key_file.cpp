@@ -7,6 +7,7 @@
 #include "coffer/base/os.hpp"
 #include "crypto/age.hpp"
 #include "crypto/pem.hpp"
+#include "trust/key_kind.hpp"
 #include "trust/licence.hpp"
 #include "trust/lines.hpp"
 
@@ -21,11 +22,21 @@ Error as_key_error(const std::string& path, const Error& e) {
     return error(keep ? e.code() : Code::kAuth, e.detail(), "key file '", path, "': ", e.message());
 }
 
-Status check_access(const os::File::Stat& stat) {
+// Says only what to tell who may read the file anyway.
+bool begins_public(const os::File& file) {
+    auto head = crypto::SecretBytes::create(static_cast<size_t>(std::min<uint64_t>(file.size(), 1024)));
+    return head && file.read_at(0, head->mutable_bytes()).ok() && is_public(key_kind(head->bytes()));
+}
+
+Status check_access(const os::File::Stat& stat, const os::File& file) {
     if (stat.uid != 0 && stat.uid != os::effective_uid()) {
         return error(Code::kAuth, "it belongs to user ", stat.uid, ", neither to you nor to root");
     }
     if ((stat.mode & 077) != 0) {
+        // chmod would be the wrong advice.
+        if (begins_public(file)) {
+            return error(Code::kAuth, "this is a public key; the private key is needed here");
+        }
         char mode[8];
         std::snprintf(mode, sizeof mode, "%04o", stat.mode & 07777u);
         return error(Code::kAuth, "others may access it (mode ", static_cast<const char*>(mode), "); use chmod 600");
@@ -37,7 +48,7 @@ Result<crypto::SecretBytes> read_checked(const std::string& path, KeyFileAccess 
     COFFER_TRY_ASSIGN(const os::File file, os::File::open_read(path, os::File::kNoFollow));
     if (access == KeyFileAccess::kStrict) {
         COFFER_TRY_ASSIGN(const os::File::Stat stat, file.stat());
-        COFFER_TRY(check_access(stat));
+        COFFER_TRY(check_access(stat, file));
     }
     if (file.size() == 0) return error(Code::kAuth, "it is empty");
     if (file.size() > kMaxKeyFileBytes) return error(Code::kAuth, "it has ", file.size(), " bytes: too large");
@@ -47,6 +58,7 @@ Result<crypto::SecretBytes> read_checked(const std::string& path, KeyFileAccess 
 }
 
 Result<SigningKey> parse_signing_key(Bytes pem, const PasswordSource& passphrase) {
+    COFFER_TRY(expect_key(pem, {KeyKind::kEd25519Private}));
     crypto::SecretBytes secret;
     if (crypto::is_encrypted_pem(pem) && passphrase) {
         COFFER_TRY_ASSIGN(secret, passphrase());
@@ -125,6 +137,7 @@ Status load_licence(Keyring& keyring, const std::string& path) {
 }
 
 Result<std::vector<RecipientKey>> parse_recipients(std::string_view text) {
+    COFFER_TRY(expect_key(as_bytes(text), {KeyKind::kAgeRecipient, KeyKind::kP256Public}));
     std::vector<RecipientKey> recipients;
     if (crypto::is_pem(as_bytes(text))) {
         // One block after the other; p256_public_from_pem wants them alone.

@@ -4,6 +4,7 @@
 
 #include "crypto/age.hpp"
 #include "crypto/pem.hpp"
+#include "trust/key_kind.hpp"
 #include "trust/licence.hpp"
 #include "trust/lines.hpp"
 
@@ -123,6 +124,7 @@ Status add_raw_key(Keyring& keyring, Bytes file_bytes) {
 Status add_keys(Keyring& keyring, Bytes file_bytes) {
     // No text form is this short: an identity alone has 74 characters.
     if (file_bytes.size() == kRawKeySize) return add_raw_key(keyring, file_bytes);
+    COFFER_TRY(expect_key(file_bytes, {KeyKind::kAgeIdentity, KeyKind::kP256Private}));
     if (crypto::is_pem(file_bytes)) {
         COFFER_TRY_ASSIGN(crypto::P256Identity identity, crypto::p256_private_from_pem(file_bytes));
         return keyring.add_p256(std::move(identity));

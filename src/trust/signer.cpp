@@ -2,6 +2,7 @@
 
 #include "crypto/pem.hpp"
 #include "crypto/random.hpp"
+#include "trust/key_kind.hpp"
 
 namespace coffer::trust {
 namespace {
@@ -36,6 +37,7 @@ Result<Signer> Signer::from_public(const crypto::Ed25519Public& key) {
 }
 
 Result<Signer> Signer::from_pem(std::string_view pem) {
+    COFFER_TRY(expect_key(as_bytes(pem), {KeyKind::kEd25519Public}));
     COFFER_TRY_ASSIGN(const crypto::Ed25519Public key, crypto::ed25519_public_from_pem(pem));
     return from_public(key);
 }

@@ -84,6 +84,18 @@ TEST_CASE("a key file of another user is refused, one of root is not") {
     REQUIRE(WEXITSTATUS(status) == 0);
 }
 
+TEST_CASE("whatever an open file holds, it is refused; a public key with other words") {
+    const Folder folder;
+    for (const char* text : {"age1abc", "\n# mine\nage1abc\n", "-----BEGIN PUBLIC KEY-----\nAAAA"}) {
+        const std::string path = folder.write("public", text, 0644);
+        REQUIRE(contains(refusal(path), "this is a public key"));
+        REQUIRE(read_key_file(path).error().code() == Code::kAuth);
+    }
+    for (const char* text : {"", "# age1abc", "AGE-SECRET-KEY-1 age1abc", "-----BEGIN PRIVATE KEY-----", "-----BEGIN "}) {
+        REQUIRE(contains(refusal(folder.write("open", text, 0644)), "chmod 600"));
+    }
+}
+
 TEST_CASE("keys from files and descriptors") {
     const Folder folder;
     Keyring keyring;
