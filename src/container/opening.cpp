@@ -8,6 +8,7 @@
 #include "container/keys.hpp"
 #include "container/licence.hpp"
 #include "trust/bundle.hpp"
+#include "trust/utc.hpp"
 
 namespace coffer::container {
 
@@ -116,7 +117,8 @@ Status Opening::step_6_facts() {
     }
     if (h.not_after != 0) COFFER_TRY(check_clock(0));
     if (h.not_after != 0 && now_ > h.not_after) {
-        return refused(Detail::kExpired, "the file expired at ", h.not_after, ", it is now ", now_);
+        return refused(Detail::kExpired, "the file expired at ", trust::utc_text(h.not_after), ", it is now ",
+                       trust::utc_text(now_));
     }
     COFFER_TRY(bundle_in_force());
     if (policy_.is_revoked(facts_.content_id)) return refused(Detail::kRevoked, "the file was revoked");
@@ -132,8 +134,8 @@ Status Opening::bundle_in_force() const {
     if (!policy_.bundle || policy_.bundle->expires == 0) return {};
     COFFER_TRY(check_clock(0));
     if (now_ <= policy_.bundle->expires || (state_ && state_->knows(facts_.content_id))) return {};
-    return refused(Detail::kExpired, "the trust bundle expired at ", policy_.bundle->expires, ", it is now ", now_,
-                   ", and the file was not opened before");
+    return refused(Detail::kExpired, "the trust bundle expired at ", trust::utc_text(policy_.bundle->expires),
+                   ", it is now ", trust::utc_text(now_), ", and the file was not opened before");
 }
 
 Status Opening::step_7_slots() {

@@ -1,7 +1,6 @@
 #include "trust/key_file.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 
 #include "coffer/base/os.hpp"
@@ -10,6 +9,7 @@
 #include "trust/key_kind.hpp"
 #include "trust/licence.hpp"
 #include "trust/lines.hpp"
+#include "trust/utc.hpp"
 
 namespace coffer::trust {
 namespace {
@@ -67,21 +67,6 @@ Result<SigningKey> parse_signing_key(Bytes pem, const PasswordSource& passphrase
     }
     COFFER_TRY_ASSIGN(crypto::SecretBytes seed, crypto::ed25519_private_from_pem(pem, secret.bytes()));
     return SigningKey::from_seed(std::move(seed));
-}
-
-// RFC 3339, in UTC.
-std::string timestamp(int64_t unix_seconds) {
-    using namespace std::chrono;
-    const sys_seconds time{seconds(std::clamp<int64_t>(unix_seconds, 0, 253402300799))};  // to the year 9999
-    const sys_days day = floor<days>(time);
-    const year_month_day date(day);
-    const hh_mm_ss clock(time - day);
-    char text[40];
-    std::snprintf(text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                  static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                  static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                  static_cast<int>(clock.seconds().count()));
-    return text;
 }
 
 }  // namespace
@@ -170,7 +155,7 @@ Result<std::vector<RecipientKey>> load_recipients(const std::string& path) {
 Result<crypto::SecretBytes> identity_file_text(const crypto::X25519Identity& identity, int64_t created) {
     COFFER_TRY_ASSIGN(const std::string recipient, crypto::age_recipient(identity.public_key));
     COFFER_TRY_ASSIGN(const crypto::SecretBytes secret, crypto::age_identity(identity));
-    const std::string head = "# created: " + timestamp(created) + "\n# public key: " + recipient + "\n";
+    const std::string head = "# created: " + utc_text(static_cast<uint64_t>(std::max<int64_t>(created, 0))) + "\n# public key: " + recipient + "\n";
     COFFER_TRY_ASSIGN(crypto::SecretBytes text, crypto::SecretBytes::create(head.size() + secret.size() + 1));
     std::byte* dst = text.mutable_bytes().data();
     for (Bytes part : {as_bytes(head), secret.bytes(), as_bytes("\n")}) {

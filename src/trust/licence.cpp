@@ -5,6 +5,7 @@
 #include "licence_generated.h"
 #include "trust/bundle.hpp"
 #include "trust/fields.hpp"
+#include "trust/utc.hpp"
 
 namespace coffer::trust {
 namespace {
@@ -239,10 +240,13 @@ Status check_permits(const Licence& licence, const Policy& policy, uint64_t now)
     if (!policy.product.empty() && policy.product != c.product) {
         return refused("wrong product: it is for '", c.product, "', not '", policy.product, "'");
     }
-    if (now < c.not_before) return refused("not yet valid: it begins at ", c.not_before, ", it is now ", now);
+    if (now < c.not_before) {
+        return refused("not yet valid: it begins at ", utc_text(c.not_before), ", it is now ", utc_text(now));
+    }
     // The sum was checked when the claims were decoded.
     if (c.not_after != 0 && now > c.not_after + c.grace) {
-        return refused("expired at ", c.not_after, " with a grace of ", c.grace, " seconds, it is now ", now);
+        return refused("expired at ", utc_text(c.not_after), " with a grace of ", c.grace, " seconds, it is now ",
+                       utc_text(now));
     }
     return check_host(c, policy);
 }

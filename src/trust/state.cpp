@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "trust/utc.hpp"
+
 namespace coffer::trust {
 namespace {
 
@@ -141,8 +143,8 @@ void State::see_time(uint64_t now) {
 Status State::check_clock(uint64_t now, uint64_t slack) const {
     slack = std::max(slack, kClockSlack);
     if (now >= latest_time_ || latest_time_ - now <= slack) return {};
-    return error(Code::kPolicy, Detail::kExpired, "the clock went back: it is now ", now, ", ", latest_time_,
-                 " was seen before");
+    return error(Code::kPolicy, Detail::kExpired, "the clock went back: it is now ", utc_text(now), ", ",
+                 utc_text(latest_time_), " was seen before");
 }
 
 Result<State> load_state(const StateStore& store) {

@@ -1,6 +1,5 @@
 #include "cli.hpp"
 
-#include <fmt/chrono.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 #include "container/grant.hpp"
 #include "offline/npy.hpp"
 #include "trust/token.hpp"
+#include "trust/utc.hpp"
 #include "trust_dir.hpp"
 
 namespace coffer::cli {
@@ -108,7 +108,7 @@ void print_json(std::string_view verb, Json document) {
 }
 
 Json json_time(uint64_t unix_seconds) {
-    return unix_seconds == 0 ? Json(nullptr) : Json(time_text(unix_seconds));
+    return unix_seconds == 0 ? Json(nullptr) : Json(trust::utc_text(unix_seconds));
 }
 
 std::string verb_name(const CLI::App& verb) {
@@ -228,12 +228,6 @@ std::string hex(Bytes bytes) {
     std::string out;
     for (std::byte b : bytes) out += fmt::format("{:02x}", std::to_integer<unsigned>(b));
     return out;
-}
-
-std::string time_text(uint64_t unix_seconds) {
-    constexpr uint64_t kYear9999 = 253402300799;  // files may say what they like; this is as far as the form goes
-    unix_seconds = std::min(unix_seconds, kYear9999);
-    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(unix_seconds)));
 }
 
 void print_fields(const std::string& name, bool verified, const Json& document) {

@@ -109,8 +109,6 @@ void tighten_options(CLI::App& app);
 // "12.3 MB", "417 kB": powers of 1000.
 std::string bytes_text(uint64_t bytes);
 std::string hex(Bytes bytes);
-// "2026-11-25T18:00:00Z".
-std::string time_text(uint64_t unix_seconds);
 // A document for people: its fields one a line, under a name that says when nothing of it is verified.
 void print_fields(const std::string& name, bool verified, const Json& document);
 

@@ -4,6 +4,7 @@
 #include "cli.hpp"
 #include "coffer/base/host.hpp"
 #include "container/licence.hpp"
+#include "trust/utc.hpp"
 
 namespace coffer::cli {
 namespace {
@@ -125,7 +126,7 @@ Result<int> issue(const IssueOptions& o) {
         print_json("licence issue", result);
     } else {
         print("{}: licence {} for '{}', {}\n", o.output, hex(issued.id), o.product,
-              order.claims.not_after ? "until " + time_text(order.claims.not_after) : "without an end");
+              order.claims.not_after ? "until " + trust::utc_text(order.claims.not_after) : "without an end");
     }
     return kOk;
 }
