@@ -73,6 +73,13 @@ int usage_error(const CLI::App& app, const std::string& message, std::span<char*
                   "see `model-pack" + (name.empty() ? "" : " " + name) + " --help`", json);
 }
 
+// Arguments can be read by everybody on the machine, and messages would repeat them.
+bool names_private_key(std::span<char* const> arguments) {
+    return std::ranges::any_of(arguments, [](std::string_view a) {
+        return a.find("AGE-SECRET-KEY-1") != a.npos || a.find("PRIVATE KEY-----") != a.npos;
+    });
+}
+
 // The environment asks for an instruction set; the library takes the best when it cannot have it, and is silent.
 void warn_of_arch() {
     if (kernels::forced_ok()) return;
@@ -109,14 +116,21 @@ int run(int argc, char** argv) {
     tighten_options(app);
     warn_of_arch();
     const std::span<char* const> arguments(argv, static_cast<size_t>(argc));
-    const std::string first = argc > 1 ? argv[1] : "-";
+    const bool secret = names_private_key(arguments);
+    const std::string first = argc > 1 && !secret ? argv[1] : "-";
     if (first[0] != '-' && app.get_subcommands([&](const CLI::App* v) { return v->check_name(first); }).empty()) {
         return usage_error(app, "unknown verb '" + first + "'", arguments);
     }
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& e) {
-        return e.get_exit_code() == 0 ? app.exit(e) : usage_error(app, e.what(), arguments);
+        if (!secret) return e.get_exit_code() == 0 ? app.exit(e) : usage_error(app, e.what(), arguments);
+    }
+    if (secret) {
+        return usage_error(app,
+                           "a private key stands among the arguments, where everybody on this machine can read it; "
+                           "name a file that holds it, or fd:N",
+                           arguments);
     }
     for (const Verb& verb : verbs) {
         if (!verb.app->parsed()) continue;
