@@ -69,7 +69,8 @@ Result<int> inspect_onnx(const InspectOptions& o) {
     if (o.json) {
         print_json("inspect", result);
     } else {
-        print("{}: ONNX, will run. After optimization:\n{}\n", o.file, result["op_counts"].dump(2));
+        print("{}: ONNX, will run. After optimization:\n", o.file);
+        for (const auto& [op, count] : result["op_counts"].items()) print("  {:<22} {}\n", op, count.get<int>());
     }
     return kOk;
 }
