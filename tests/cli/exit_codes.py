@@ -38,7 +38,10 @@ CAUSES = {
         "--model t -o x",
         "sign m.coffer --sign vendor.key", "sign m.coffer --sign stranger.key --sign stranger.key",
         "trust sign 1.trust --sign root.key", "trust sign unsigned.trust --sign root.key --sign root.key",
-        "trust sign unsigned.trust --sign stranger.key", "trust new --root root.pub --publisher root.pub -o x.trust"],
+        "trust sign unsigned.trust --sign stranger.key", "trust new --root root.pub --publisher root.pub -o x.trust",
+        *each(OPENING, "m.coffer", ACCESS + " " + VENDOR), *each(OPENING, "m.coffer", ACCESS + " " + ME),
+        *["verify m.coffer " + 2 * (" --%s stranger.pub" % o) for o in ("trust-distributor", "trust-licensor")],
+        "run m.coffer --input bytes=@x.npy --input bytes=@x.npy " + ACCESS, "trust new --root root.pub --root root.pub -o x.trust"],
     "an output that would replace an input": [
         "pack model.onnx -o model.onnx --unprotected", "grant m.coffer --to other.pub -o m.coffer " + ACCESS,
         "licence issue --product-key raw:product.key --to me.pub --sign licensor.key --product P --model t -o product.key",
@@ -67,7 +70,7 @@ CAUSES = {
         "run m.coffer --input bytes=@x.npy --output-dir model.onnx " + ACCESS],
     "a trust store that is there already": ["trust init --bundle 1.trust --trust-store seen"],
     "a file that is no model, grant, bundle or tensor": [
-        *each(OPENING, "noise"), *each(READING, "noise"), "pack noise -o x.coffer --unprotected", "trust show noise",
+        *each(OPENING, "noise"), *each(OPENING, "noise", ""), *each(OPENING[:4], "model.onnx", "")[:3], *each(READING, "noise"), "pack noise -o x.coffer --unprotected", "trust show noise",
         "trust sign noise --sign root.key", "trust update noise --trust-store seen",
         "licence check l.licence --model-file noise", "verify m.coffer --bundle noise", "verify m.coffer --grant noise --key me.key " + VENDOR,
         "run m.coffer --input bytes=@noise " + ACCESS, "trust new --from noise -o x.trust"],
@@ -78,7 +81,7 @@ CAUSES = {
     "a model that was cut, or has bytes behind its end": [
         *each(OPENING, "cut.coffer"), *each(OPENING, "long.coffer"), *each(READING, "cut.coffer"), *each(READING, "long.coffer")],
     "a key file that others may read, or that holds no such key": [
-        "verify m.coffer --key open.key " + VENDOR, "key pub open.key", "verify m.coffer --key vendor.key " + VENDOR,
+        "verify m.coffer --key open.key " + VENDOR, "key pub open.key", "key pub x.npy", "key pub noise", "key pub me.pub", "key pub product.key", "verify m.coffer --key vendor.key " + VENDOR,
         "verify m.coffer --trust me.pub", "sign m.coffer --sign me.key", "trust sign 1.trust --sign me.key",
         "verify m.coffer --key raw:me.key " + VENDOR, "recipients add m.coffer --to vendor.pub " + ACCESS,
         "licence issue --product-key raw:me.key --to me.pub --sign licensor.key --product P --model t -o x",
@@ -91,6 +94,7 @@ CAUSES = {
     "no signature, or a wrong one": each(OPENING, "unsigned.coffer"),
     "no key opens the file": [*each(OPENING[1:5], "m.coffer", "--key other.key " + VENDOR), *each(
         OPENING[5:], "m.coffer", "--key other.key " + VENDOR), "verify m.coffer --key other.key " + VENDOR],
+    "changed bytes of the graph": [*each(OPENING[:5], "graph.coffer"), "verify graph.coffer " + VENDOR, "sign graph.coffer --sign stranger.key"],
     "changed bytes of the weights": [
         *each(OPENING[:5], "bad.coffer"), "verify bad.coffer " + VENDOR, "sign bad.coffer --sign stranger.key",
         "sign bad.coffer --emit-request x.tbs --signer root.pub"],
@@ -100,7 +104,8 @@ CAUSES = {
     "a model of another name": each(OPENING, "m.coffer", ACCESS + " --name com.acme.other"),
     "a model or bundle that expired": each(OPENING, "expired.coffer"),
     "a model, licence or key that was revoked": each(OPENING, "m.coffer", ME + " --bundle 2.trust"),
-    "a model packed with `--unprotected`, without `--allow-unprotected`": each(
+    "a model packed with `--unprotected`, without `--allow-unprotected`, once enough are trusted who signed it, or with "
+    "`--allow-unsigned`": each(
         [c for c in OPENING if "--from" not in c], "clear.coffer", ME + " --allow-unsigned"),
     "no licence that permits it": [
         *each(OPENING[:5], "licensed.coffer"), *each(OPENING[:5], "licensed.coffer", ACCESS + " --trust-licensor licensor.pub"),

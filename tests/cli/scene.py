@@ -29,6 +29,7 @@ py "$HERE/onnx.py" unknown.onnx NoSuchOp; py "$HERE/onnx.py" ints.onnx Abs 6
 mkdir samples cases cases/one cases/one/test_data_set_0; cp x.npy samples; cp unknown.onnx cases/one/model.onnx
 head -c 20000 m.coffer > cut.coffer; (cat m.coffer; printf 1) > long.coffer; head -c 9000 /dev/urandom > noise
 py -c 'b = bytearray(open("m.coffer", "rb").read()); b[int.from_bytes(b[24:32], "little") - 9] ^= 4; open("bad.coffer", "wb").write(b)'
+py -c 'b = bytearray(open("m.coffer", "rb").read()); b[4096] ^= 4; open("graph.coffer", "wb").write(b)'
 """
 
 

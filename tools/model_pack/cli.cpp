@@ -12,6 +12,7 @@
 
 #include "coffer/base/host.hpp"
 #include "coffer/base/utf8.hpp"
+#include "container/format.hpp"
 #include "container/grant.hpp"
 #include "offline/npy.hpp"
 #include "trust/token.hpp"
@@ -35,6 +36,11 @@ bool steers(std::string_view c) {
     return c[0] == 0 || std::ranges::any_of(kSteering, [&](const auto& range) {
                return c.size() == range.first.size() && range.first <= c && c <= range.second;
            });
+}
+
+bool file_is_onnx(const CLI::App& verb) {
+    const CLI::Option* file = verb.get_option_no_throw("FILE");
+    return file && file->count() > 0 && file->results().front().ends_with(".onnx");
 }
 
 bool given(const CLI::App& verb, std::initializer_list<const char*> options) {
@@ -63,6 +69,13 @@ std::string hint(const Error& error, const CLI::App& verb) {
             if (!opens) return "";
             return "it is not signed, or was changed afterwards; if it was packed with --sign-slots, its recipients "
                    "need --trust-distributor";
+        case Detail::kManifestAuth:
+        case Detail::kTree:
+        case Detail::kChunkAuth: return "bytes were changed after packing; get the file again";
+        case Detail::kFormat:
+            return error.message().ends_with("not a coffer file") && file_is_onnx(verb)
+                       ? "an ONNX model is packed first; see `model-pack pack --help`"
+                       : "";
         case Detail::kUnprotected: return "it was packed with --unprotected; --allow-unprotected opens it";
         case Detail::kLicence:
             if (!opens || given(verb, {"--licence"}) || verb_name(verb) == "licence check") return "";
@@ -286,6 +299,21 @@ void add_access(CLI::App& app, AccessOptions& o) {
 
 namespace {
 
+using Signers = std::vector<trust::Signer>;
+
+// Given twice a key counts once, which is not what was meant.
+Status add_trusted(const char* option, const std::vector<std::string>& paths, trust::Policy& policy,
+                   Signers trust::Policy::*signers, Status (trust::Policy::*add)(const trust::Signer&)) {
+    for (const std::string& path : paths) {
+        const size_t before = (policy.*signers).size();
+        COFFER_TRY_ASSIGN(const trust::Signer signer, trust::load_signer(path));
+        COFFER_TRY((policy.*add)(signer));
+        if ((policy.*signers).size() == before)
+            return error(Code::kInvalidArgument, option, " '", path, "': the key is given twice");
+    }
+    return {};
+}
+
 Status follow_bundle(const AccessOptions& o, trust::Policy& policy) {
     if (!o.bundle.empty()) {
         COFFER_TRY_ASSIGN(auto bundle, load_bundle_file(o.bundle));
@@ -306,18 +334,11 @@ Status follow_bundle(const AccessOptions& o, trust::Policy& policy) {
 
 Result<trust::Policy> make_policy(const AccessOptions& o) {
     trust::Policy policy;
-    for (const std::string& path : o.trust) {
-        COFFER_TRY_ASSIGN(const trust::Signer signer, trust::load_signer(path));
-        COFFER_TRY(policy.add_signer(signer));
-    }
-    for (const std::string& path : o.distributors) {
-        COFFER_TRY_ASSIGN(const trust::Signer distributor, trust::load_signer(path));
-        COFFER_TRY(policy.add_distributor(distributor));
-    }
-    for (const std::string& path : o.licensors) {
-        COFFER_TRY_ASSIGN(const trust::Signer licensor, trust::load_signer(path));
-        COFFER_TRY(policy.add_licensor(licensor));
-    }
+    COFFER_TRY(add_trusted("--trust", o.trust, policy, &trust::Policy::signers, &trust::Policy::add_signer));
+    COFFER_TRY(add_trusted("--trust-distributor", o.distributors, policy, &trust::Policy::distributors,
+                           &trust::Policy::add_distributor));
+    COFFER_TRY(add_trusted("--trust-licensor", o.licensors, policy, &trust::Policy::licensors,
+                           &trust::Policy::add_licensor));
     policy.threshold = o.threshold;
     COFFER_TRY(follow_bundle(o, policy));
     policy.product = o.product;
@@ -492,10 +513,24 @@ Result<uint64_t> duration(const std::string& text, const char* option) {
     return n * unit;
 }
 
+namespace {
+
+// A password is one key.
+size_t key_count(const trust::Keyring& k) {
+    return k.identities().size() + k.p256_keys().size() + k.raw_keys().size() + (k.has_password() ? 1 : 0);
+}
+
+}  // namespace
+
 Result<Access> Access::create(const AccessOptions& o) {
     Access access;
     COFFER_TRY_ASSIGN(access.policy, make_policy(o));
-    for (const std::string& spec : o.keys) COFFER_TRY(add_key(access.keyring, spec));
+    for (const std::string& spec : o.keys) {
+        const size_t before = key_count(access.keyring);
+        COFFER_TRY(add_key(access.keyring, spec));
+        if (key_count(access.keyring) == before)
+            return error(Code::kInvalidArgument, "--key '", spec, "': the key is given twice, or is a second password");
+    }
     for (const std::string& path : o.licences) COFFER_TRY(trust::load_licence(access.keyring, path));
     for (const std::string& path : o.grants) COFFER_TRY(container::load_grant(access.keyring, path));
     COFFER_TRY_ASSIGN(const std::vector<KmsRoute> routes, parse_kms(o.kms));
@@ -506,6 +541,12 @@ Result<Access> Access::create(const AccessOptions& o) {
 Result<container::Source> open_source(const std::string& path) {
     container::Source source = container::Source::file(path);
     COFFER_TRY(source.open());
+    std::array<std::byte, container::kMagic.size()> magic;
+    if (source.size() < magic.size()) return source;
+    COFFER_TRY(source.read_at(0, magic));
+    if (!std::ranges::equal(magic, std::as_bytes(std::span(container::kMagic)))) {
+        return error(Code::kFormat, Detail::kFormat, "'", path, "': not a coffer file");
+    }
     return source;
 }
 
@@ -528,6 +569,7 @@ Result<runtime::Loaded> load(const std::string& path, const AccessOptions& o, bo
 }
 
 Status bind_inputs(runtime::Runner& runner, const std::vector<std::string>& bindings) {
+    std::vector<size_t> given;
     for (const std::string& binding : bindings) {
         const size_t at = binding.rfind("=@");
         if (at == std::string::npos) {
@@ -541,6 +583,9 @@ Status bind_inputs(runtime::Runner& runner, const std::vector<std::string>& bind
                 known += " '" + runner.model().input(i).name + "'";
             return error(Code::kInvalidArgument, "the model has no input '", name, "'; it has", known);
         }
+        if (std::ranges::find(given, index) != given.end())
+            return error(Code::kInvalidArgument, "--input '", name, "' is given twice");
+        given.push_back(index);
         COFFER_TRY_ASSIGN(Tensor tensor, offline::read_npy(binding.substr(at + 2)));
         COFFER_TRY(runner.bind_input(index, Value(std::move(tensor))));
     }

@@ -155,7 +155,7 @@ struct Access {
 
     static Result<Access> create(const AccessOptions& options);
 };
-// A file that is not there is missing, whatever the policy says.
+// A file that is not there, or is none of ours, is that whatever the policy says.
 Result<container::Source> open_source(const std::string& path);
 // An error about a file names it.
 Error named(const std::string& path, const Error& error);

@@ -74,13 +74,13 @@ Result<std::string> public_part(const std::string& path) {
         return crypto::ed25519_public_to_pem(key.signer().public_key);
     }
     trust::Keyring keyring;
-    COFFER_TRY(named(path, trust::add_keys(keyring, text.bytes())));
+    COFFER_TRY(trust::load_keys(keyring, path));
     std::string out;
     for (const auto& identity : keyring.identities()) {
         COFFER_TRY_ASSIGN(const std::string recipient, crypto::age_recipient(identity.public_key));
         out += recipient + "\n";
     }
-    if (out.empty()) return error(Code::kInvalidArgument, path, ": a raw key has no public part");
+    if (out.empty()) return error(Code::kAuth, "key file '", path, "': a raw key has no public part");
     return out;
 }
 
