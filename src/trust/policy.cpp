@@ -160,8 +160,9 @@ Status Policy::check() const {
         }
     }
     if (const unsigned least = needed(KeyRole::kPublisher); signers.size() < least && !allow_unsigned) {
-        return error(Code::kAuth, Detail::kUntrusted, "the policy trusts ", signers.size(), " signers but needs ",
-                     least, " signatures");
+        if (signers.empty()) return error(Code::kAuth, Detail::kUntrusted, "nobody's signature is trusted");
+        return error(Code::kAuth, Detail::kUntrusted, least, " trusted signatures are needed, and only ",
+                     signers.size(), signers.size() == 1 ? " signer is" : " signers are", " trusted");
     }
     if (suites.empty()) return error(Code::kInvalidArgument, "the policy allows no cipher suite");
     if (slot_kinds.empty()) return error(Code::kInvalidArgument, "the policy allows no kind of recipient");
