@@ -1,5 +1,7 @@
 /* The same as quickstart in C: opens a sealed model from memory and runs it once.
+ * Both give the same numbers.
  *   c_api net.coffer device.key vendor.pem */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,44 +31,72 @@ static void* read_file(const char* path, size_t* size) {
     return data;
 }
 
-/* One dense tensor of the declared type; free dimensions become 1, all elements zero. */
-static int make_input(coffer_value* value, const coffer_value_info* info, size_t element_size) {
+static int fail(coffer_error* error, const char* message) {
+    snprintf(error->message, sizeof error->message, "%s", message);
+    return 0;
+}
+
+/* A tensor of one number, of the declared type; free dimensions become 1. */
+static int make_input(coffer_value* value, const coffer_value_info* info, coffer_error* error) {
     size_t count = 1;
-    *value = (coffer_value){.kind = info->kind, .dtype = info->dtype, .rank = info->rank};
-    for (int32_t i = 0; i < info->rank; ++i) {
+    *value = (coffer_value){.kind = info->kind, .dtype = info->dtype, .rank = info->rank < 0 ? 0 : info->rank};
+    for (int32_t i = 0; i < value->rank; ++i) {
         value->dims[i] = info->dims[i] < 0 ? 1 : info->dims[i];
         count *= (size_t)value->dims[i];
     }
-    value->size = count * element_size;
-    value->data = calloc(count ? count : 1, element_size);
-    return value->data != NULL;
+    if (info->dtype != COFFER_FLOAT32 && info->dtype != COFFER_INT32 && info->dtype != COFFER_INT64)
+        return fail(error, "an input of the model is neither float32 nor int32 nor int64");
+    value->size = count * (info->dtype == COFFER_INT64 ? 8 : 4);
+    value->data = malloc(value->size ? value->size : 1);
+    if (!value->data) return fail(error, "out of memory");
+    for (size_t i = 0; i < count; ++i) {
+        if (info->dtype == COFFER_FLOAT32) ((float*)value->data)[i] = 0.5f;
+        if (info->dtype == COFFER_INT32) ((int32_t*)value->data)[i] = 1;
+        if (info->dtype == COFFER_INT64) ((int64_t*)value->data)[i] = 1;
+    }
+    return 1;
+}
+
+static int make_inputs(coffer_binding* inputs, size_t count, const coffer_model* model, coffer_error* error) {
+    for (size_t i = 0; i < count; ++i) {
+        coffer_value_info info = COFFER_VALUE_INFO_INIT;
+        if (coffer_model_input(&info, model, i, error) != COFFER_OK) return 0;
+        inputs[i].name = info.name;
+        if (!make_input(&inputs[i].value, &info, error)) return 0;
+    }
+    return 1;
+}
+
+static int print(const coffer_value* value, coffer_error* error) {
+    const size_t size = value->dtype == COFFER_INT64 ? 8 : 4;
+    if (value->dtype != COFFER_FLOAT32 && value->dtype != COFFER_INT32 && value->dtype != COFFER_INT64)
+        return fail(error, "the output is neither float nor int");
+    for (size_t i = 0; i < value->size / size; ++i) {
+        if (value->dtype == COFFER_FLOAT32) printf("%g\n", ((const float*)value->data)[i]);
+        if (value->dtype == COFFER_INT32) printf("%g\n", (double)((const int32_t*)value->data)[i]);
+        if (value->dtype == COFFER_INT64) printf("%g\n", (double)((const int64_t*)value->data)[i]);
+    }
+    return 1;
 }
 
 static int run(const coffer_model* model, coffer_error* error) {
+    const size_t count = coffer_model_input_count(model);
+    coffer_binding* inputs = calloc(count ? count : 1, sizeof *inputs);
     coffer_runner* runner = NULL;
-    coffer_value_info info = COFFER_VALUE_INFO_INIT;
-    coffer_binding input;
     coffer_value output;
-    int ok = 0;
-    input.value.data = NULL;
-    if (coffer_model_input(&info, model, 0, error) != COFFER_OK) return 0;
-    input.name = info.name;
-    if (info.dtype != COFFER_FLOAT32 && info.dtype != COFFER_INT32) return 0;
-    if (!make_input(&input.value, &info, 4)) return 0;
-    if (coffer_runner_new(&runner, model, NULL, error) == COFFER_OK &&
-        coffer_runner_run(runner, &input, 1, NULL, 0, NULL, error) == COFFER_OK &&
-        coffer_runner_output(&output, runner, 0, error) == COFFER_OK && output.dtype == COFFER_FLOAT32) {
-        const float* scores = output.data;
-        for (size_t i = 0; i < output.size / sizeof *scores; ++i) printf("%g\n", scores[i]);
-        ok = 1;
-    }
+    if (!inputs) return fail(error, "out of memory");
+    const int ok = make_inputs(inputs, count, model, error) &&
+                   coffer_runner_new(&runner, model, NULL, error) == COFFER_OK &&
+                   coffer_runner_run(runner, inputs, count, NULL, 0, NULL, error) == COFFER_OK &&
+                   coffer_runner_output(&output, runner, 0, error) == COFFER_OK && print(&output, error);
     coffer_runner_free(&runner);
-    free(input.value.data);
+    for (size_t i = 0; i < count; ++i) free(inputs[i].value.data);
+    free(inputs);
     return ok;
 }
 
 int main(int argc, char** argv) {
-    coffer_error error = {COFFER_OK, 0, "cannot read the file, or the model's input is neither float32 nor int32"};
+    coffer_error error = {COFFER_OK, 0, "cannot read the model's file"};
     coffer_keyring* keys = NULL;
     coffer_policy* policy = NULL;
     coffer_model* model = NULL;

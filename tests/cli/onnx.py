@@ -1,4 +1,4 @@
-"""onnx.py FILE OP [TYPE] [INPUT] [OUTPUT] [NODE]: an ONNX model of one node, on 4 elements of a type (default float, 1).
+"""onnx.py FILE OP [TYPE] [INPUT,...] [OUTPUT] [NODE]: an ONNX model of one node, on 4 elements of a type (default float, 1).
 
 Written byte by byte, so that names can be what no exporter would write.
 """
@@ -28,7 +28,8 @@ def value(field, name, dtype):
 
 
 path, op, dtype, source, target, node = sys.argv[1:] + ["1", "x", "y", "n"][len(sys.argv) - 3:]
-graph = block(7, block(1, block(1, source), block(2, target), block(3, node), block(4, op)), block(2, "g"),
-              value(11, source, int(dtype)), value(12, target, int(dtype)))
+sources = source.split(",")
+graph = block(7, block(1, *[block(1, s) for s in sources], block(2, target), block(3, node), block(4, op)), block(2, "g"),
+              *[value(11, s, int(dtype)) for s in sources], value(12, target, int(dtype)))
 with open(path, "wb") as file:
     file.write(number(1, 8) + graph + block(8, block(1, ""), number(2, 17)))
