@@ -5,6 +5,7 @@
 // prints a line for each piece of text: score, corners (x,y from the top left, clockwise), text; separated by tabs.
 // Other formats: `pngtopnm`, `djpeg`, or any picture program writes PPM.
 #include <cstdio>
+#include <fstream>
 #include <string_view>
 
 #include "coffer/coffer.hpp"
@@ -143,7 +144,9 @@ int main(int argc, char** argv) {
     const auto blob = read->model().blob("alphabet.txt");
     if (!blob) return report(blob.error());
     const auto symbols = alphabet(*blob);
-    const std::optional<Picture> picture = read_ppm(argv[6]);
+    std::ifstream file(argv[6], std::ios::binary);
+    if (!file) return std::fprintf(stderr, "ocr: cannot open %s\n", argv[6]), 1;
+    const std::optional<Picture> picture = read_ppm(file);
     if (!picture) return std::fprintf(stderr, "ocr: %s is no binary PPM or PGM picture\n", argv[6]), 1;
 
     const Picture whole = for_finding(*picture);

@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 #include <cstdint>
-#include <fstream>
+#include <istream>
 #include <limits>
 #include <optional>
 #include <string>
@@ -95,9 +95,8 @@ struct Picture {
 };
 
 // Binary PPM (P6) or PGM (P5) of 8 bits.
-inline std::optional<Picture> read_ppm(const char* path) {
+inline std::optional<Picture> read_ppm(std::istream& file) {
     constexpr int kLargest = 20000;
-    std::ifstream file(path, std::ios::binary);
     std::string kind;
     file >> kind;
     const size_t channels = kind == "P6" ? 3 : kind == "P5" ? 1 : 0;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <istream>
 #include <iterator>
 #include <optional>
 #include <string_view>
@@ -60,8 +61,7 @@ std::optional<Sound> parse_wav(std::string_view data) {
     return std::nullopt;
 }
 
-std::optional<Sound> read_wav(const char* path) {
-    std::ifstream file(path, std::ios::binary);
+std::optional<Sound> read_wav(std::istream& file) {
     const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
     return parse_wav({bytes.data(), bytes.size()});
 }
@@ -149,9 +149,14 @@ int main(int argc, char** argv) {
     policy.trust_file(argv[3]);
     auto model = coffer::Model::open(argv[1], keys, policy);
     if (!model) return report(model.error());
-    std::optional<Sound> sound = read_wav(argv[4]);
-    if (!sound || !to_model_rate(*sound)) {
-        return std::fprintf(stderr, "vad: %s is no 16-bit WAV file of 8000 or a multiple of 16000 Hz\n", argv[4]), 1;
+    std::ifstream file(argv[4], std::ios::binary);
+    if (!file) return std::fprintf(stderr, "vad: cannot open %s\n", argv[4]), 1;
+    std::optional<Sound> sound = read_wav(file);
+    if (!sound) return std::fprintf(stderr, "vad: %s is no 16-bit WAV file\n", argv[4]), 1;
+    if (!to_model_rate(*sound)) {
+        std::fprintf(stderr, "vad: %s has %lld Hz; 8000 or a multiple of 16000 is needed\n", argv[4],
+                     static_cast<long long>(sound->rate));
+        return 1;
     }
     auto runner = model->runner({.threads = 1});
     if (!runner) return report(runner.error());

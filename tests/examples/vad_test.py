@@ -114,6 +114,12 @@ def main():
             print(f"{'ok' if same else 'FAILED':<6} {file.name}: {len(got)} segments, the package's way {len(wanted)}")
             if not same:
                 print("      ", got, [[w / RATE for w in s] for s in wanted])
+        for file, words in ((tmp / "none.wav", "cannot open"), (write_wav(tmp / "odd.wav", 22050, 1), "22050 Hz")):
+            done = subprocess.run([sys.executable, str(ROOT / "examples" / "vad" / "run.py"), str(file)],
+                                  capture_output=True, text=True, check=False)
+            if done.returncode == 0 or words not in done.stderr:
+                print(f"FAILED {file.name}: {done.returncode} {done.stderr}")
+                wrong += 1
         if found == 0:
             print("FAILED no speech in any recording")
         sys.exit(1 if wrong or found == 0 else 0)
