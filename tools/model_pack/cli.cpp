@@ -508,7 +508,7 @@ Result<uint64_t> duration(const std::string& text, const char* option) {
     if (last == 's') unit = 1;
     if (unit == 0 || !parse_number(std::string_view(text).substr(0, text.size() - 1), n) || n == 0 ||
         n > 36500 * 86400ull / unit) {
-        return error(Code::kInvalidArgument, option, " '", text, "': expected a time such as 90d or 12h");
+        return error(Code::kInvalidArgument, option, " '", text, "': expected a duration such as 90d or 12h");
     }
     return n * unit;
 }
@@ -529,7 +529,8 @@ Result<Access> Access::create(const AccessOptions& o) {
         const size_t before = key_count(access.keyring);
         COFFER_TRY(add_key(access.keyring, spec));
         if (key_count(access.keyring) == before)
-            return error(Code::kInvalidArgument, "--key '", spec, "': the key is given twice, or is a second password");
+            return error(Code::kInvalidArgument, "--key '", spec,
+                         "': the key is given twice, or is a second password");
     }
     for (const std::string& path : o.licences) COFFER_TRY(trust::load_licence(access.keyring, path));
     for (const std::string& path : o.grants) COFFER_TRY(container::load_grant(access.keyring, path));

@@ -217,10 +217,10 @@ void add_licence(CLI::App& root, std::vector<Verb>& verbs) {
         ->type_name("ID");
     create->add_option("--versions", o->versions, "Versions of the models, such as 1..9 or 3..; default all")
         ->type_name("A..B");
-    create->add_option("--starts", o->starts, "Not valid before this time from now, such as 7d")->type_name("TIME");
-    create->add_option("--expires", o->expires, "Valid for this time, such as 365d; default without an end")
-        ->type_name("TIME");
-    create->add_option("--grace", o->grace, "Opens for this time after the end, such as 7d")->type_name("TIME");
+    create->add_option("--starts", o->starts, "Begins this long from now, such as 7d")->type_name("DURATION");
+    create->add_option("--expires", o->expires, "Ends this long from now, such as 365d; default without an end")
+        ->type_name("DURATION");
+    create->add_option("--grace", o->grace, "Opens this long after the end, such as 7d")->type_name("DURATION");
     create->add_option("--feature", o->features, "Name of a feature, for the application; may be repeated")
         ->type_name("F");
     create

@@ -190,7 +190,8 @@ void add_pack(CLI::App& root, std::vector<Verb>& verbs) {
     app->add_option("--meta", o->meta, "Store a text; may be repeated")->type_name("K=V");
     app->add_option("--state", o->states, "Let the runner carry an output to an input of the next run")
         ->type_name("OUT=IN");
-    app->add_option("--expires", o->expires, "Refuse to open after this time, such as 90d")->type_name("TIME");
+    app->add_option("--expires", o->expires, "Refuse to open this long after packing, such as 90d")
+        ->type_name("DURATION");
     app->add_option("--encrypt-to", o->recipients,
                     "age1... recipient, a file of them or of PEM keys, 'password', 'raw:FILE', 'pkcs11:...' or "
                     "'kms:URI' (with --kms); may be repeated")

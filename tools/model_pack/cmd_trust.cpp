@@ -377,8 +377,10 @@ void add_trust(CLI::App& root, std::vector<Verb>& verbs) {
     create->add_option("--revoke-licence", n->revoke_licences, "A licence, or its id; may be repeated")
         ->type_name("FILE|ID");
     create->add_flag("--reset-clock", n->reset_clock, "Devices forget the latest time they saw");
-    create->add_option("--expires", n->expires, "After this time, such as 90d, nothing new opens; default never")
-        ->type_name("TIME");
+    create
+        ->add_option("--expires", n->expires,
+                     "This long from now, such as 90d, nothing new opens any more; default never")
+        ->type_name("DURATION");
     add_json(*create, n->json);
     create->footer(
         "Examples:\n"
