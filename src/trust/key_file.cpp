@@ -155,7 +155,8 @@ Result<std::vector<RecipientKey>> load_recipients(const std::string& path) {
 Result<crypto::SecretBytes> identity_file_text(const crypto::X25519Identity& identity, int64_t created) {
     COFFER_TRY_ASSIGN(const std::string recipient, crypto::age_recipient(identity.public_key));
     COFFER_TRY_ASSIGN(const crypto::SecretBytes secret, crypto::age_identity(identity));
-    const std::string head = "# created: " + utc_text(static_cast<uint64_t>(std::max<int64_t>(created, 0))) + "\n# public key: " + recipient + "\n";
+    const std::string head = "# created: " + utc_text(static_cast<uint64_t>(std::max<int64_t>(created, 0))) +
+                             "\n# public key: " + recipient + "\n";
     COFFER_TRY_ASSIGN(crypto::SecretBytes text, crypto::SecretBytes::create(head.size() + secret.size() + 1));
     std::byte* dst = text.mutable_bytes().data();
     for (Bytes part : {as_bytes(head), secret.bytes(), as_bytes("\n")}) {

@@ -1,5 +1,5 @@
-// What a key's text looks like, so that an error can say which key was given where another one is needed. Looks at how
-// it begins and nothing more: what is known here may still be damaged.
+// What a key's text looks like, so that an error can say which key was given where another one is needed. Looks at
+// how it begins and nothing more: what is known here may still be damaged.
 #pragma once
 
 #include <initializer_list>

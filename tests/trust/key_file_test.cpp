@@ -91,7 +91,8 @@ TEST_CASE("whatever an open file holds, it is refused; a public key with other w
         REQUIRE(contains(refusal(path), "this is a public key"));
         REQUIRE(read_key_file(path).error().code() == Code::kAuth);
     }
-    for (const char* text : {"", "# age1abc", "AGE-SECRET-KEY-1 age1abc", "-----BEGIN PRIVATE KEY-----", "-----BEGIN "}) {
+    for (const char* text :
+         {"", "# age1abc", "AGE-SECRET-KEY-1 age1abc", "-----BEGIN PRIVATE KEY-----", "-----BEGIN "}) {
         REQUIRE(contains(refusal(folder.write("open", text, 0644)), "chmod 600"));
     }
 }
