@@ -27,6 +27,12 @@ const Signer* find(const std::vector<Signer>& keys, const KeyId& id) {
     return found == keys.end() ? nullptr : &*found;
 }
 
+std::string too_few(size_t trusted, unsigned needed) {
+    if (trusted == 0) return "nobody's signature is trusted";
+    return std::to_string(needed) + " trusted signatures are needed, and only " + std::to_string(trusted) +
+           (trusted == 1 ? " signer is" : " signers are") + " trusted";
+}
+
 Status add_key(Policy& policy, std::vector<Signer> Policy::*keys, const Signer& key) {
     // A Signer may be filled by hand: check it again rather than trust one that could verify anything.
     COFFER_TRY_ASSIGN(const Signer checked, Signer::from_public(key.public_key));
@@ -160,9 +166,7 @@ Status Policy::check() const {
         }
     }
     if (const unsigned least = needed(KeyRole::kPublisher); signers.size() < least && !allow_unsigned) {
-        if (signers.empty()) return error(Code::kAuth, Detail::kUntrusted, "nobody's signature is trusted");
-        return error(Code::kAuth, Detail::kUntrusted, least, " trusted signatures are needed, and only ",
-                     signers.size(), signers.size() == 1 ? " signer is" : " signers are", " trusted");
+        return error(Code::kAuth, Detail::kUntrusted, too_few(signers.size(), least));
     }
     if (suites.empty()) return error(Code::kInvalidArgument, "the policy allows no cipher suite");
     if (slot_kinds.empty()) return error(Code::kInvalidArgument, "the policy allows no kind of recipient");
