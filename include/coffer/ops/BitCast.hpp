@@ -2,6 +2,7 @@
 #pragma once
 
 #include "coffer/ops/Identity.hpp"
+#include "coffer/ops/family/move.hpp"
 
 namespace coffer::ops {
 
@@ -21,6 +22,7 @@ struct BitCast {
                                  .inplace_input = 0};
 
     static Status infer(InferContext& c) {
+        COFFER_TRY(require_tensors(c));
         const int64_t to = c.attr_i("to");
         if (to < 0 || to >= kDTypeCount) return c.unsupported("unknown element type number ", to);
         const auto type = static_cast<DType>(to);

@@ -39,7 +39,7 @@ struct Unique {
         const int64_t outer = flat ? 1 : x.shape.elements(0, axis);
         const int64_t inner = flat ? 1 : x.shape.elements(axis + 1, x.shape.rank());
         const auto compare = [&](int64_t i, int64_t j) {
-            for (int64_t o = 0; o < outer; ++o) {
+            for (int64_t o = 0; o < outer && inner > 0; ++o) {  // outer dims may be huge where there are no elements
                 for (int64_t k = 0; k < inner; ++k) {
                     const int r = compare_elements(x, (o * n + i) * inner + k, (o * n + j) * inner + k);
                     if (r != 0) return r;
