@@ -11,7 +11,7 @@ using namespace coffer;
 
 namespace {
 
-constexpr uint64_t kMemory = uint64_t{64} << 20;
+constexpr uint64_t kMemory = uint64_t{8} << 20;
 constexpr uint64_t kDeadlineNs = 50'000'000;
 
 // A value of the declared type; free dims are `free`.
