@@ -90,7 +90,9 @@ struct Gemm {
  private:
     static uint64_t scaled(uint64_t value, double factor) {
         if (factor == 1) return value;
-        return static_cast<uint64_t>(static_cast<int64_t>(static_cast<double>(static_cast<int64_t>(value)) * factor));
+        const double product = static_cast<double>(static_cast<int64_t>(value)) * factor;
+        if (!(product >= -0x1p63 && product < 0x1p63)) return uint64_t{1} << 63;  // as x86 converts what does not fit
+        return static_cast<uint64_t>(static_cast<int64_t>(product));
     }
 };
 
