@@ -38,7 +38,6 @@ void conv(int64_t size, int64_t channels, int64_t outputs, int64_t kernel, int64
     const std::string name = "conv/" + text(size) + "x" + text(size) + "/" + text(channels) + "-" + text(outputs) +
                              "/k" + text(kernel) + "/s" + text(stride) + "/p" + text(pad) + "/g" + text(group);
     benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
-        using Ints = PrivateVector<int64_t>;
         const int64_t out = (size + 2 * pad - kernel) / stride + 1;
         const NodeCase node_case{
             .op = "ai.coffer::FusedConv",

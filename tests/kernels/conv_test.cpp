@@ -6,8 +6,6 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = PrivateVector<int64_t>;
-
 struct Geometry {
     Shape x, w;
     Ints strides = {}, pads = {}, dilations = {};

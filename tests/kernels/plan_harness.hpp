@@ -14,6 +14,11 @@
 
 namespace coffer::testing {
 
+// Lists of attributes.
+using Ints = PrivateVector<int64_t>;
+using Floats = PrivateVector<float>;
+using Strings = PrivateVector<PrivateString>;
+
 struct NodeCase {
     std::string op;
     std::vector<graph::Attr> attrs = {};

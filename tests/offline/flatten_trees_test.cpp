@@ -1,18 +1,14 @@
 // Tree ensembles before and after the pass that flattens them: equal to the last bit, on the reference of each and
 // on the kernel.
-#include "../kernels/plan_harness.hpp"
 #include "../runtime/graphs.hpp"
 #include "offline/passes/list.hpp"
 #include "offline/passes/passes.hpp"
+#include "ops/run_op.hpp"
 
 using namespace coffer;
 using namespace coffer::testing;
 
 namespace {
-
-using Ints = PrivateVector<int64_t>;
-using Floats = PrivateVector<float>;
-using Strings = PrivateVector<PrivateString>;
 
 // A random forest in the form with node ids. Split values and X are small integers, so that ties and equality
 // happen; `modes` are drawn from for inner nodes.
@@ -210,25 +206,19 @@ TEST_CASE("a leaf with a weight for each target needs no lists of them", "[ml][t
 }
 
 TEST_CASE("leaves with several parents are kept once, trees that are named twice left alone", "[ml][tree]") {
-    const auto numbers = [](DType type, std::initializer_list<double> values) {
-        Tensor t = Tensor::create(type, {static_cast<int64_t>(values.size())}).value();
-        int64_t i = 0;
-        for (double v : values) store_double(t.view(), i++, v);
-        return t;
-    };
     // 0: feature 0 <= 0 ? leaf 0 : node 1; 1: feature 1 <= 1 ? leaf 1 : leaf 0
     NodeCase c{.op = "ai.onnx.ml::TreeEnsemble", .inputs = {small_integers({19, 2}, 3)}};
     c.attrs = {{"n_targets", int64_t{2}},
                {"tree_roots", Ints{0, 1, 0}},
-               {"nodes_modes", numbers(DType::kUint8, {0, 0})},
-               {"nodes_splits", numbers(DType::kFloat, {0, 1})},
+               {"nodes_modes", values<uint8_t>({0, 0})},
+               {"nodes_splits", values<float>({0, 1})},
                {"nodes_featureids", Ints{0, 1}},
                {"nodes_truenodeids", Ints{0, 1}},
                {"nodes_trueleafs", Ints{1, 1}},
                {"nodes_falsenodeids", Ints{1, 0}},
                {"nodes_falseleafs", Ints{0, 1}},
                {"leaf_targetids", Ints{0, 1}},
-               {"leaf_weights", numbers(DType::kFloat, {2, 3})}};
+               {"leaf_weights", values<float>({2, 3})}};
     // Node 1 is a root and a child.
     REQUIRE_FALSE(NodeRunner(c).reference().ok());
     c.attrs[1].value = Ints{0, 0};
@@ -254,32 +244,24 @@ TEST_CASE("trees that the kernel cannot walk are left alone", "[ml][tree]") {
     broken.attrs[0].value = Ints{};
     CHECK_FALSE(flattened(broken));
     // Node 1, the root, asks for members; its set is the second one, that of its child the first.
-    const auto numbers = [](DType type, std::initializer_list<double> values) {
-        Tensor t = Tensor::create(type, {static_cast<int64_t>(values.size())}).value();
-        int64_t i = 0;
-        for (double v : values) store_double(t.view(), i++, v);
-        return t;
-    };
-    const double nan = std::numeric_limits<double>::quiet_NaN();
     NodeCase members{.op = "ai.onnx.ml::TreeEnsemble", .inputs = {x}};
     members.attrs = {{"tree_roots", Ints{1}},
-                     {"nodes_modes", numbers(DType::kUint8, {6, 6})},
-                     {"nodes_splits", numbers(DType::kFloat, {0, 0})},
-                     {"membership_values", numbers(DType::kFloat, {1, nan, 2, nan})},
+                     {"nodes_modes", values<uint8_t>({6, 6})},
+                     {"nodes_splits", values<float>({0, 0})},
+                     {"membership_values", values<float>({1, NAN, 2, NAN})},
                      {"nodes_featureids", Ints{0, 1}},
                      {"nodes_truenodeids", Ints{0, 0}},
                      {"nodes_trueleafs", Ints{1, 0}},
                      {"nodes_falsenodeids", Ints{1, 1}},
                      {"nodes_falseleafs", Ints{1, 1}},
                      {"leaf_targetids", Ints{0, 0}},
-                     {"leaf_weights", numbers(DType::kFloat, {2, 3})}};
+                     {"leaf_weights", values<float>({2, 3})}};
     REQUIRE(NodeRunner(members).reference().ok());
     CHECK_FALSE(flattened(members));
     // Nothing is below minus infinity, and no split says so.
     NodeCase lowest = regressor(ordered, x, 3, "SUM", "NONE");
     for (graph::Attr& a : lowest.attrs) {
-        const double inf = std::numeric_limits<double>::infinity();
-        if (a.name == "nodes_values") a.value = Floats(ordered.splits.size(), static_cast<float>(-inf));
+        if (a.name == "nodes_values") a.value = Floats(ordered.splits.size(), -INFINITY);
     }
     CHECK_FALSE(flattened(lowest));
     NodeCase exact = classifier(ordered, x, 3);

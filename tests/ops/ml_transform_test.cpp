@@ -6,10 +6,6 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = PrivateVector<int64_t>;
-using Floats = PrivateVector<float>;
-using Strings = PrivateVector<PrivateString>;
-
 Tensor matrix(int64_t rows, std::vector<float> values) {
     Tensor t = Tensor::create(DType::kFloat, {rows, static_cast<int64_t>(values.size()) / rows}).value();
     std::copy(values.begin(), values.end(), t.span<float>().begin());

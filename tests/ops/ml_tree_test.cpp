@@ -6,10 +6,6 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = PrivateVector<int64_t>;
-using Floats = PrivateVector<float>;
-using Strings = PrivateVector<PrivateString>;
-
 // Two nodes deep: node 0 splits to leaves 1 and 2.
 NodeCase stump() {
     NodeCase c{.op = "ai.onnx.ml::TreeEnsembleRegressor", .inputs = {values<float>({1, 2}, {1, 2})}};

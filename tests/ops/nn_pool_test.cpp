@@ -8,8 +8,6 @@ using namespace coffer::testing;
 
 namespace {
 
-using Ints = PrivateVector<int64_t>;
-
 NodeCase pool(const char* op, Tensor x, Ints kernel, Ints strides = {}, Ints pads = {}, Ints dilations = {}) {
     NodeCase c{.op = op, .inputs = {std::move(x)}};
     c.attrs.push_back({"kernel_shape", std::move(kernel)});
