@@ -13,13 +13,9 @@ std::string to_text(const Shape& shape) {
     return out + ")";
 }
 
-// A tensor without elements may have dims of any size, which sums of dims in ops would overflow with: none needs them.
-constexpr int64_t kMostDim = int64_t{1} << 48;
-
 bool checked_nbytes(const Shape& shape, DType dtype, size_t* out) {
-    for (const int64_t dim : shape.dims()) {
-        if (dim > kMostDim) return false;
-    }
+    constexpr int64_t kMostDim = int64_t{1} << 48;
+    if (std::ranges::any_of(shape.dims(), [](int64_t dim) { return dim > kMostDim; })) return false;
     const int bits = dtype == DType::kString ? static_cast<int>(sizeof(PrivateString)) * 8 : dtype_bits(dtype);
     int64_t n = 0;
     if (bits == 0 || !shape.checked_elements(&n)) return false;

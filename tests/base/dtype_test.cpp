@@ -210,4 +210,15 @@ TEST_CASE("integers of 64 bits are exact") {
 }
 
 }  // namespace
+
+TEST_CASE("a dim that no tensor has") {
+    constexpr int64_t kMost = int64_t{1} << 48;
+    size_t bytes = 1;
+    CHECK(checked_nbytes(Shape{0, kMost}, DType::kFloat, &bytes));
+    CHECK(bytes == 0);
+    CHECK_FALSE(checked_nbytes(Shape{0, kMost + 1}, DType::kFloat, &bytes));
+    CHECK_FALSE(checked_nbytes(Shape{kMost, kMost}, DType::kFloat, &bytes));
+    CHECK_FALSE(Tensor::create(DType::kFloat, Shape{INT64_MAX, 0}).ok());
+}
+
 }  // namespace coffer

@@ -103,7 +103,6 @@ template <> inline constexpr DType dtype_of<uint32_t> = DType::kUint32;
 template <> inline constexpr DType dtype_of<uint64_t> = DType::kUint64;
 template <> inline constexpr DType dtype_of<bool> = DType::kBool;
 template <> inline constexpr DType dtype_of<Float16> = DType::kFloat16;
-template <>
-inline constexpr DType dtype_of<Bfloat16> = DType::kBfloat16;
+template <> inline constexpr DType dtype_of<Bfloat16> = DType::kBfloat16;
 
 }  // namespace coffer

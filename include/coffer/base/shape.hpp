@@ -69,7 +69,8 @@ class Shape {
 std::string to_text(const Shape& shape);  // "(1, 3, 224, 224)"
 
 // Bytes of a dense tensor: product of dims x bits, rounded up to whole bytes. Strings count
-// sizeof(PrivateString) an element (their form in memory). False on overflow or kUndefined.
+// sizeof(PrivateString) an element (their form in memory). False on overflow, kUndefined or a dim over
+// 2^48: a tensor without elements may have dims of any size, none needs them, and sums of them in ops would overflow.
 [[nodiscard]] bool checked_nbytes(const Shape& shape, DType dtype, size_t* out);
 
 // Maps axis in [-rank, rank) to [0, rank); false outside.
