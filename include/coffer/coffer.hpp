@@ -28,20 +28,20 @@ inline namespace v0_1 {
 
 // What went wrong: status() groups, detail() is the class, message() is one line.
 class Error {
-   public:
+ public:
     Error() : error_{} {}
     coffer_status status() const { return error_.status; }
     coffer_detail detail() const { return error_.detail; }
     const char* message() const { return error_.message; }
     coffer_error* get() { return &error_; }
 
-   private:
+ private:
     coffer_error error_;
 };
 
 template <class T>
 class [[nodiscard]] Result {
-   public:
+ public:
     Result(T value) : state_(std::move(value)) {}
     Result(Error error) : state_(std::move(error)) {}
     explicit operator bool() const { return state_.index() == 0; }
@@ -52,19 +52,19 @@ class [[nodiscard]] Result {
     const T* operator->() const { return std::get_if<0>(&state_); }
     const Error& error() const { return *std::get_if<1>(&state_); }
 
-   private:
+ private:
     std::variant<T, Error> state_;
 };
 
 template <>
 class [[nodiscard]] Result<void> {
-   public:
+ public:
     Result() = default;
     Result(Error error) : error_(std::move(error)) {}
     explicit operator bool() const { return !error_; }
     const Error& error() const { return *error_; }
 
-   private:
+ private:
     std::optional<Error> error_;
 };
 using Status = Result<void>;
@@ -105,7 +105,10 @@ consteval coffer_dtype dtype_of() {
     if constexpr (std::is_same_v<U, bool>) return COFFER_BOOL;
     if constexpr (std::is_same_v<U, coffer_string>) return COFFER_STRING;
     if constexpr (std::is_integral_v<U> && std::is_signed_v<U>) {
-        return sizeof(U) == 1 ? COFFER_INT8 : sizeof(U) == 2 ? COFFER_INT16 : sizeof(U) == 4 ? COFFER_INT32 : COFFER_INT64;
+        return sizeof(U) == 1   ? COFFER_INT8
+               : sizeof(U) == 2 ? COFFER_INT16
+               : sizeof(U) == 4 ? COFFER_INT32
+                                : COFFER_INT64;
     }
     if constexpr (std::is_integral_v<U> && std::is_unsigned_v<U>) {
         return sizeof(U) == 1   ? COFFER_UINT8
@@ -119,10 +122,10 @@ consteval coffer_dtype dtype_of() {
 
 // A coffer_value with constructors. Borrows its memory.
 class Value {
-   public:
+ public:
     // A dense tensor over a span, array, vector, ... with these dims.
     template <class C>
-        requires requires(C& c) { std::span(c); }
+    requires requires(C& c) { std::span(c); }
     Value(C&& elements, std::span<const int64_t> dims) : value_{} {
         const std::span data(elements);
         using T = typename decltype(data)::element_type;
@@ -133,15 +136,13 @@ class Value {
         for (size_t i = 0; i < dims.size() && i < COFFER_MAX_RANK; ++i) value_.dims[i] = dims[i];
     }
     template <class C>
-        requires requires(C& c) { std::span(c); }
+    requires requires(C& c) { std::span(c); }
     Value(C&& elements, std::initializer_list<int64_t> dims)
         : Value(elements, std::span<const int64_t>(dims.begin(), dims.size())) {}
     // Shorthand for inputs and outputs whose declared shape is fixed.
     template <class C>
-        requires requires(C& c) { std::span(c); }
-    Value(C&& elements) : Value(elements, std::span<const int64_t>()) {
-        value_.rank = -1;
-    }
+    requires requires(C& c) { std::span(c); }
+    Value(C&& elements) : Value(elements, std::span<const int64_t>()) { value_.rank = -1; }
     explicit Value(const coffer_value& value) : value_(value) {}
 
     const coffer_value& get() const { return value_; }
@@ -151,7 +152,9 @@ class Value {
         static_assert(sizeof(Value) == sizeof(coffer_value) && std::is_standard_layout_v<Value>);
         return {reinterpret_cast<const Value*>(value_.items), value_.item_count};
     }
-    std::span<const int64_t> dims() const { return {value_.dims, static_cast<size_t>(value_.rank < 0 ? 0 : value_.rank)}; }
+    std::span<const int64_t> dims() const {
+        return {value_.dims, static_cast<size_t>(value_.rank < 0 ? 0 : value_.rank)};
+    }
     coffer_dtype dtype() const { return value_.dtype; }
     // The elements as T; empty when the type is another one.
     template <class T>
@@ -160,7 +163,7 @@ class Value {
         return {static_cast<const T*>(value_.data), value_.size / sizeof(T)};
     }
 
-   private:
+ private:
     coffer_value value_;
 };
 
@@ -170,7 +173,7 @@ struct Binding {
 };
 
 class Keyring {
-   public:
+ public:
     Keyring() : handle_(detail::make(coffer_keyring_new)) {}
     Status add_file(const char* path) { return detail::call(coffer_keyring_add_file, handle_.get(), path); }
     Status add_identity(std::string_view text) {
@@ -211,13 +214,13 @@ class Keyring {
     }
     const coffer_keyring* get() const { return handle_.get(); }
 
-   private:
+ private:
     detail::Handle<coffer_keyring, coffer_keyring_free> handle_;
 };
 
 // Setters return *this, so that a policy reads as one sentence; the first failure is kept in status().
 class Policy {
-   public:
+ public:
     Policy() : handle_(detail::make(coffer_policy_new)) {}
     Policy& trust_pem(std::string_view pem) { return set(coffer_policy_add_signer_pem, pem.data(), pem.size()); }
     Policy& trust_file(const char* path) { return set(coffer_policy_add_signer_file, path); }
@@ -272,7 +275,7 @@ class Policy {
     const Status& status() const { return status_; }
     const coffer_policy* get() const { return handle_.get(); }
 
-   private:
+ private:
     template <class F, class... Args>
     Policy& set(F function, Args... args) {
         if (status_) status_ = detail::call(function, handle_.get(), args...);
@@ -297,7 +300,7 @@ struct RunnerOptions {
 
 // One thread at a time; cancel() from any.
 class Runner {
-   public:
+ public:
     static Result<Runner> create(const coffer_model* model, const RunnerOptions& options = {}) {
         const coffer_runner_options c{sizeof c,
                                       options.threads,
@@ -314,8 +317,8 @@ class Runner {
     // Every input by name; outputs that are not named stay with the runner: see output().
     Status run(std::span<const Binding> inputs, std::span<const Binding> outputs = {}, uint64_t deadline_ns = 0) {
         const coffer_run_options options{sizeof options, deadline_ns};
-        return detail::call(coffer_runner_run, handle_.get(), raw(inputs), inputs.size(), raw(outputs), outputs.size(),
-                            &options);
+        return detail::call(coffer_runner_run, handle_.get(), raw(inputs), inputs.size(), raw(outputs),
+                            outputs.size(), &options);
     }
     Status run(std::initializer_list<Binding> inputs, std::initializer_list<Binding> outputs = {}) {
         return run(std::span(inputs.begin(), inputs.size()), std::span(outputs.begin(), outputs.size()));
@@ -345,7 +348,7 @@ class Runner {
     void cancel() { coffer_runner_cancel(handle_.get()); }
     coffer_runner* get() { return handle_.get(); }
 
-   private:
+ private:
     explicit Runner(coffer_runner* handle) : handle_(handle) {}
     // A Binding is a coffer_binding with constructors.
     static const coffer_binding* raw(std::span<const Binding> bindings) {
@@ -356,7 +359,7 @@ class Runner {
 };
 
 class Model {
-   public:
+ public:
     static Result<Model> open(const char* path, const Keyring& keys, const Policy& policy,
                               const coffer_open_options* options = nullptr) {
         return open_with(coffer_model_open_path, policy, path, keys.get(), policy.get(), options);
@@ -396,7 +399,7 @@ class Model {
     }
     const coffer_model* get() const { return handle_.get(); }
 
-   private:
+ private:
     explicit Model(coffer_model* handle) : handle_(handle) {}
 
     template <class F, class... Args>

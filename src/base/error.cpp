@@ -26,19 +26,19 @@ void append_escaped(std::string& out, std::string_view text) {
 }  // namespace
 
 const char* code_name(Code code) {
-    constexpr std::array names = {"ok",     "invalid_argument", "buffer_too_small", "io",    "format",
-                                  "auth",   "policy",           "unsupported",      "limit", "out_of_memory",
-                                  "cancelled", "internal", "not_found", "deadline", "conflict"};
+    constexpr std::array names = {"ok",        "invalid_argument", "buffer_too_small", "io",       "format",
+                                  "auth",      "policy",           "unsupported",      "limit",    "out_of_memory",
+                                  "cancelled", "internal",         "not_found",        "deadline", "conflict"};
     const auto i = static_cast<size_t>(code);
     return i < names.size() ? names[i] : "unknown";
 }
 
 const char* detail_name(Detail detail) {
-    constexpr std::array names = {"none",          "io",          "format",   "unsupported",      "signature",
-                                  "untrusted",     "rollback",    "expired",  "revoked",          "wrong_model",
-                                  "unprotected",   "no_recipient", "unwrap",  "commitment",       "header_auth",
-                                  "manifest_auth", "manifest_invalid", "tree", "chunk_auth",      "limit",
-                                  "licence",       "cancelled"};
+    constexpr std::array names = {
+        "none",       "io",         "format",      "unsupported",   "signature",        "untrusted",
+        "rollback",   "expired",    "revoked",     "wrong_model",   "unprotected",      "no_recipient",
+        "unwrap",     "commitment", "header_auth", "manifest_auth", "manifest_invalid", "tree",
+        "chunk_auth", "limit",      "licence",     "cancelled"};
     const auto i = static_cast<size_t>(detail);
     return i < names.size() ? names[i] : "unknown";
 }

@@ -16,15 +16,16 @@ double decode_minifloat(uint32_t bits, int exponent_bits, int mantissa_bits, int
     const uint32_t exponent = bits >> mantissa_bits & ((1u << exponent_bits) - 1);
     const uint32_t mantissa = bits & ((1u << mantissa_bits) - 1);
     const double m = exponent == 0 ? std::ldexp(mantissa, 1 - bias - mantissa_bits)
-                                   : std::ldexp(mantissa + (1u << mantissa_bits), static_cast<int>(exponent) - bias - mantissa_bits);
+                                   : std::ldexp(mantissa + (1u << mantissa_bits),
+                                                static_cast<int>(exponent) - bias - mantissa_bits);
     return sign ? -m : m;
 }
 
 struct MiniFloat {
     int exponent_bits, mantissa_bits, bias;
-    double max;        // largest finite
-    uint8_t nan;       // NaN pattern (without sign)
-    uint8_t overflow;  // what saturation writes (without sign)
+    double max;          // largest finite
+    uint8_t nan;         // NaN pattern (without sign)
+    uint8_t overflow;    // what saturation writes (without sign)
     bool unsigned_zero;  // "UZ": no -0, NaN is 0x80
 };
 
@@ -73,7 +74,8 @@ uint8_t store_minifloat(DType t, double value) {
             bits = static_cast<uint8_t>(rounded);
         } else {
             const auto exponent = static_cast<uint32_t>(step + f.mantissa_bits + f.bias);
-            bits = static_cast<uint8_t>((exponent << f.mantissa_bits) + static_cast<uint32_t>(rounded) - (1u << f.mantissa_bits));
+            bits = static_cast<uint8_t>((exponent << f.mantissa_bits) + static_cast<uint32_t>(rounded) -
+                                        (1u << f.mantissa_bits));
         }
         if (bits > f.overflow && t != DType::kFloat8E5M2) bits = f.overflow;
         if (t == DType::kFloat8E5M2 && bits > 0x7b) bits = 0x7b;
@@ -229,7 +231,8 @@ void store_double(const TensorView& t, int64_t i, double value) {
         case DType::kFloat4E2M1: store_packed(t, i, 4, store_minifloat(t.dtype, value)); return;
         case DType::kBool: t.as<uint8_t>()[i] = value != 0; return;
         case DType::kUint64:
-            t.as<uint64_t>()[i] = value >= 0x1p63 ? static_cast<uint64_t>(value) : static_cast<uint64_t>(truncate(value));
+            t.as<uint64_t>()[i] =
+                value >= 0x1p63 ? static_cast<uint64_t>(value) : static_cast<uint64_t>(truncate(value));
             return;
         default: store_int(t, i, truncate(value));
     }

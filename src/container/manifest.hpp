@@ -32,7 +32,7 @@ using OpVersion = std::function<uint16_t(std::string_view op)>;  // 0: not recor
 
 struct EncodedManifest {
     PrivateVector<std::byte> plaintext;  // LE4(size) || FlatBuffer || zeros; with a tag a multiple of 4,096 bytes
-    size_t size = 0;                   // without the zeros
+    size_t size = 0;                     // without the zeros
     std::vector<Item> items;
     uint64_t payload_end = 0;
 };

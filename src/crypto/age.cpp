@@ -148,7 +148,8 @@ Result<X25519Public> parse_age_recipient(std::string_view text) {
     X25519Public key;
     if (!bech32_decode(kRecipientPrefix, text, key).ok()) {
         // Not repeated: somebody may have given a private key.
-        return error(Code::kFormat, "not an age X25519 recipient (age1...); `model-pack key pub` prints that of a key");
+        return error(Code::kFormat,
+                     "not an age X25519 recipient (age1...); `model-pack key pub` prints that of a key");
     }
     const Status usable = x25519_check_public(key);
     if (!usable.ok()) return usable.error().within("an age recipient: ");

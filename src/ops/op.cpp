@@ -70,7 +70,9 @@ std::span<const PrivateString> NodeContext::attr_strings(std::string_view name) 
     const auto* v = value<PrivateVector<PrivateString>>(node_, name);
     return v ? std::span<const PrivateString>(*v) : std::span<const PrivateString>();
 }
-const Tensor* NodeContext::attr_tensor(std::string_view name) const { return value<Tensor>(node_, name); }
+const Tensor* NodeContext::attr_tensor(std::string_view name) const {
+    return value<Tensor>(node_, name);
+}
 
 Error NodeContext::describe(Code code, std::string text) const {
     std::string where = full_name(facts_);

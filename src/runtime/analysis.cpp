@@ -20,7 +20,7 @@ struct NodeInputs {
     std::vector<const TensorView*> known;
     bool ready = true;
     bool all_known = true;
-    bool plain = true;  // dense tensors of fixed-size elements only
+    bool plain = true;    // dense tensors of fixed-size elements only
     bool closed = false;  // the bytes of a large constant are not there, so it is not among the known ones
 };
 

@@ -15,7 +15,7 @@ struct Allocator {
 };
 
 class Arena {
-   public:
+ public:
     static constexpr size_t kAlignment = 64;
 
     static Result<Arena> allocate(size_t size, const Allocator& allocator) {
@@ -52,7 +52,7 @@ class Arena {
 
     std::byte* data() const { return data_; }
 
-   private:
+ private:
     std::byte* data_ = nullptr;
     size_t size_ = 0;
     Allocator allocator_;

@@ -9,7 +9,7 @@ constexpr size_t kBlock = size_t{64} << 10;
 
 // A reference run whose outputs are fresh tensors.
 class Evaluation final : public ops::RunContext {
-   public:
+ public:
     Evaluation(const ops::Op& op, const graph::Node& node, std::span<const Value> inputs, GraphRunner* graphs,
                Scratch& scratch)
         : RunContext(*op.facts, node), values_(inputs), graphs_(graphs), scratch_(scratch) {
@@ -39,7 +39,7 @@ class Evaluation final : public ops::RunContext {
     }
     std::vector<Value> take() { return std::move(results_); }
 
-   private:
+ private:
     std::span<const Value> values_;
     GraphRunner* graphs_;
     Scratch& scratch_;

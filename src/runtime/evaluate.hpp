@@ -12,7 +12,7 @@ namespace coffer::runtime {
 
 // How control flow ops reach their bodies. infer: types only; run: values.
 class GraphRunner {
-   public:
+ public:
     virtual ~GraphRunner() = default;
     virtual Status infer_graph(uint32_t graph, std::span<const ops::Type> inputs, std::span<ops::Type> outputs) = 0;
     virtual Status run_graph(uint32_t graph, std::span<const Value> inputs, std::vector<Value>* outputs) = 0;
@@ -23,23 +23,26 @@ class GraphRunner {
 
 // Scratch memory that grows once and is then reused.
 class Scratch {
-   public:
+ public:
     Result<std::byte*> take(size_t bytes);
-    void reset() { used_ = 0; next_block_ = 0; }  // everything handed out is free again
+    void reset() {
+        used_ = 0;
+        next_block_ = 0;
+    }  // everything handed out is free again
 
-   private:
+ private:
     std::vector<Tensor> blocks_;  // of bytes: out of core dumps, wiped, and within the memory limit
     size_t used_ = 0;
     size_t next_block_ = 0;
 };
 
 class Inference final : public ops::InferContext {
-   public:
+ public:
     Inference(const ops::Op& op, const graph::Node& node, GraphRunner* graphs)
         : InferContext(*op.facts, node), graphs_(graphs) {}
     Status infer_graph(uint32_t graph, std::span<const ops::Type> inputs, std::span<ops::Type> outputs) override;
 
-   private:
+ private:
     GraphRunner* graphs_;
 };
 

@@ -16,7 +16,9 @@ bool same_type(const ops::Type& a, const ops::Type& b) {
 bool same_types(std::span<const ops::Type> a, std::span<const ops::Type> b) {
     return std::ranges::equal(a, b, same_type);
 }
-bool plain(const ops::Type& t) { return t.kind == ValueKind::kTensor && t.dtype != DType::kString; }
+bool plain(const ops::Type& t) {
+    return t.kind == ValueKind::kTensor && t.dtype != DType::kString;
+}
 
 Result<Tensor> copy_of(const TensorView& view) {
     COFFER_TRY_ASSIGN(Tensor copy, Tensor::create(view.dtype, view.shape));
@@ -28,7 +30,8 @@ Result<Tensor> copy_of(const TensorView& view) {
 // from an arena are overwritten later: what kept them gets its own.
 Status own_borrowed(Value& value, std::span<const void* const> borrowed) {
     for (Value& item : value.items) COFFER_TRY(own_borrowed(item, borrowed));
-    if (value.kind != ValueKind::kTensor || !value.tensor.valid() || value.tensor.dtype() == DType::kString) return {};
+    if (value.kind != ValueKind::kTensor || !value.tensor.valid() || value.tensor.dtype() == DType::kString)
+        return {};
     if (std::ranges::find(borrowed, value.tensor.view().data) == borrowed.end()) return {};
     COFFER_TRY_ASSIGN(value.tensor, copy_of(value.tensor.view()));
     return {};
@@ -54,10 +57,10 @@ struct Executor::Stage {
     std::vector<ops::Type> key;  // graph inputs, or the outputs of the dynamic nodes before this stage
     Analysis analysis;
     std::unique_ptr<Plan> plan;
-    std::vector<uint32_t> dynamic;  // nodes to run after the plan
-    std::vector<bool> external;     // by ValueId
-    std::vector<size_t> written;    // graph outputs that the plan writes itself
-    bool complete = false;          // nothing is left to analyse after this stage
+    std::vector<uint32_t> dynamic;    // nodes to run after the plan
+    std::vector<bool> external;       // by ValueId
+    std::vector<size_t> written;      // graph outputs that the plan writes itself
+    bool complete = false;            // nothing is left to analyse after this stage
     std::vector<Tensor> own_outputs;  // by graph output: reused when the caller gives no memory
     std::vector<std::unique_ptr<Stage>> next;
 };
@@ -70,7 +73,9 @@ Executor::Executor(ExecutionContext* context, Executors* graphs, uint32_t graph)
 }
 Executor::~Executor() = default;
 
-const Plan* Executor::last_plan() const { return last_ ? last_->plan.get() : nullptr; }
+const Plan* Executor::last_plan() const {
+    return last_ ? last_->plan.get() : nullptr;
+}
 
 Status Executor::build(Stage& stage) {
     COFFER_TRY_ASSIGN(const WeightStore::Planning planning, context_->weights->begin(context_->loader));
@@ -309,7 +314,8 @@ Status Executor::run_dynamic(Stage& stage) {
             if (id != graph::kAbsent && is_borrowed(id, stage.analysis)) borrowed.push_back(pointers_[id]);
         }
         const uint64_t start = context_->profile ? os::monotonic_ns() : 0;
-        COFFER_TRY_ASSIGN(std::vector<Value> results, evaluate_node(*ops::find(node.op), node, inputs, graphs_, scratch_));
+        COFFER_TRY_ASSIGN(std::vector<Value> results,
+                          evaluate_node(*ops::find(node.op), node, inputs, graphs_, scratch_));
         for (size_t i = 0; i < node.outputs.size(); ++i) {
             const graph::ValueId id = node.outputs[i];
             if (id == graph::kAbsent) continue;
@@ -357,7 +363,8 @@ Status Executor::collect(Stage& stage, std::span<const TensorView> buffers, std:
     return {};
 }
 
-Status Executor::run(std::span<const Value> inputs, std::span<const TensorView> buffers, std::vector<Value>* outputs) {
+Status Executor::run(std::span<const Value> inputs, std::span<const TensorView> buffers,
+                     std::vector<Value>* outputs) {
     types_.resize(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i) {
         types_[i] = type_of(inputs[i]);

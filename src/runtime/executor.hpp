@@ -43,22 +43,23 @@ class Executor;
 
 // The executors of a model's graphs, made when first needed.
 class Executors final : public GraphRunner {
-   public:
+ public:
     explicit Executors(ExecutionContext* context);
     ~Executors() override;
     Executor& of(uint32_t graph);
 
     Status infer_graph(uint32_t graph, std::span<const ops::Type> inputs, std::span<ops::Type> outputs) override;
     Status run_graph(uint32_t graph, std::span<const Value> inputs, std::vector<Value>* outputs) override;
-    Status run_graph_into(uint32_t graph, std::span<const Value> inputs, std::span<const TensorView> outputs) override;
+    Status run_graph_into(uint32_t graph, std::span<const Value> inputs,
+                          std::span<const TensorView> outputs) override;
 
-   private:
+ private:
     ExecutionContext* context_;
     std::vector<std::unique_ptr<Executor>> executors_;
 };
 
 class Executor {
-   public:
+ public:
     Executor(ExecutionContext* context, Executors* graphs, uint32_t graph);
     ~Executor();
 
@@ -76,7 +77,7 @@ class Executor {
     // The first stage's plan for the shapes of the last run; nullptr before one.
     const Plan* last_plan() const;
 
-   private:
+ private:
     struct Stage;
     Result<Stage*> first_stage(std::span<const ops::Type> inputs);
     Result<Stage*> next_stage(Stage& stage);
@@ -97,8 +98,8 @@ class Executor {
     Scratch scratch_;
     std::list<std::unique_ptr<Stage>> stages_;  // most recently used first
     Stage* last_ = nullptr;
-    std::vector<void*> pointers_;  // by ValueId, for the values plans ask for
-    std::vector<Value> values_;    // by ValueId: inputs, results of dynamic nodes, outputs we allocate
+    std::vector<void*> pointers_;   // by ValueId, for the values plans ask for
+    std::vector<Value> values_;     // by ValueId: inputs, results of dynamic nodes, outputs we allocate
     std::vector<ops::Type> types_;  // of the inputs of this run
     std::vector<bool> bound_;       // by output: written where the caller wants it
 };

@@ -146,7 +146,8 @@ std::vector<LayoutChoice> layout_choices(const ops::Facts& facts, const std::vec
     bool try_last = false;
     if (rule == LayoutRule::kElementwise) try_last = elementwise_choice(in, out, only_last, constant, &last);
     if (rule == LayoutRule::kAxis) try_last = axis_choice(in, out, only_last, constant, &last);
-    if (rule == LayoutRule::kChannels || rule == LayoutRule::kFollow) try_last = channels_choice(in, out, constant, &last);
+    if (rule == LayoutRule::kChannels || rule == LayoutRule::kFollow)
+        try_last = channels_choice(in, out, constant, &last);
     const bool plain_first = rule == LayoutRule::kFollow && !only_last[0];
     if (try_last && !plain_first) choices.push_back(last);
     choices.push_back(plain_choice(in, out));

@@ -9,8 +9,8 @@ Status check_op(std::string_view name, uint16_t version) {
     const ops::Op* op = ops::find(name);
     if (!op) return error(Code::kUnsupported, Detail::kUnsupported, "op '", name, "' is not in this build");
     if (version > op->facts->since) {
-        return error(Code::kUnsupported, Detail::kUnsupported, "op '", name, "' has version ", version, ", this build knows ",
-                     op->facts->since);
+        return error(Code::kUnsupported, Detail::kUnsupported, "op '", name, "' has version ", version,
+                     ", this build knows ", op->facts->since);
     }
     return {};
 }

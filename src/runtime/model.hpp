@@ -9,12 +9,12 @@
 namespace coffer::runtime {
 
 struct ModelOptions {
-    uint64_t max_memory = 0;   // for weights, activations and plans; 0: half of what this process may have
-    bool debug_names = true;   // inner names in errors; the container's policy decides for sealed files
+    uint64_t max_memory = 0;  // for weights, activations and plans; 0: half of what this process may have
+    bool debug_names = true;  // inner names in errors; the container's policy decides for sealed files
 };
 
 class Model {
-   public:
+ public:
     // Takes a verified graph; checks every node against the op table. `home`: of constants from a container.
     static Result<std::shared_ptr<const Model>> create(graph::Model graph, const ModelOptions& options = {},
                                                        WeightStore::Home home = {});
@@ -42,7 +42,7 @@ class Model {
     };
     const std::vector<State>& states() const { return states_; }
 
-   private:
+ private:
     Model() = default;
     Status find_states();
     Status keep_values();

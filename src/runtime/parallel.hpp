@@ -14,7 +14,7 @@ using Task = void (*)(void* context, size_t task);
 
 // Runs task(context, 0 .. count-1), each once, and returns when all are done.
 class Parallel {
-   public:
+ public:
     virtual ~Parallel() = default;
     virtual unsigned threads() const = 0;
     virtual void run(size_t count, Task task, void* context) = 0;
@@ -23,7 +23,7 @@ class Parallel {
 // The caller of run() works too; `threads - 1` workers, started by the first run() that has work for them, wait in
 // between (they spin for a few microseconds, then sleep). run() may be entered by one thread at a time.
 class ThreadPool final : public Parallel {
-   public:
+ public:
     explicit ThreadPool(unsigned threads) : threads_(threads == 0 ? 1 : threads) {}
     ~ThreadPool() override;
     ThreadPool(const ThreadPool&) = delete;
@@ -32,7 +32,7 @@ class ThreadPool final : public Parallel {
     unsigned threads() const override { return threads_; }
     void run(size_t count, Task task, void* context) override;
 
-   private:
+ private:
     void start_workers();
     void work();
     void drain();
@@ -51,13 +51,14 @@ class ThreadPool final : public Parallel {
 
 // parallel_for supplied by the caller of the library; must run every task, in any order, on any thread.
 class CallerParallel final : public Parallel {
-   public:
+ public:
     using Function = void (*)(void* user, size_t count, Task task, void* context);
-    CallerParallel(Function function, void* user, unsigned threads) : function_(function), user_(user), threads_(threads) {}
+    CallerParallel(Function function, void* user, unsigned threads)
+        : function_(function), user_(user), threads_(threads) {}
     unsigned threads() const override { return threads_; }
     void run(size_t count, Task task, void* context) override { function_(user_, count, task, context); }
 
-   private:
+ private:
     Function function_;
     void* user_;
     unsigned threads_;

@@ -18,7 +18,8 @@ std::string declared(const graph::Type& type) {
 
 Status check(const graph::ValueInfo& info, const Value& value) {
     const auto what = [&] { return message({"input '", info.name, "'"}); };
-    if (value.kind != info.type.kind) return error(Code::kInvalidArgument, what(), " is of another kind (tensor, sequence, optional)");
+    if (value.kind != info.type.kind)
+        return error(Code::kInvalidArgument, what(), " is of another kind (tensor, sequence, optional)");
     if (value.kind != ValueKind::kTensor) return {};
     const Tensor& t = value.tensor;
     if (!t.valid()) return error(Code::kInvalidArgument, what(), " is not given");
@@ -88,7 +89,8 @@ void Runner::unbind() {
 Status Runner::check_bound() const {
     const graph::Graph& g = model_->main();
     for (uint32_t at : model_->inputs()) {
-        if (!given_[at]) return error(Code::kInvalidArgument, "input '", g.values[g.inputs[at]].name, "' is not given");
+        if (!given_[at])
+            return error(Code::kInvalidArgument, "input '", g.values[g.inputs[at]].name, "' is not given");
     }
     return {};
 }

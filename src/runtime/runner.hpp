@@ -12,7 +12,7 @@
 namespace coffer::runtime {
 
 struct RunnerOptions {
-    unsigned threads = 0;  // 0: all CPUs of this process
+    unsigned threads = 0;                             // 0: all CPUs of this process
     CallerParallel::Function parallel_for = nullptr;  // instead of own threads
     void* parallel_user = nullptr;
     bool profile = false;
@@ -20,8 +20,9 @@ struct RunnerOptions {
 };
 
 class Runner {
-   public:
-    static Result<std::unique_ptr<Runner>> create(std::shared_ptr<const Model> model, const RunnerOptions& options = {});
+ public:
+    static Result<std::unique_ptr<Runner>> create(std::shared_ptr<const Model> model,
+                                                  const RunnerOptions& options = {});
     Runner(const Runner&) = delete;
     Runner& operator=(const Runner&) = delete;
 
@@ -52,7 +53,7 @@ class Runner {
     void clear_profile() { profile_.entries.clear(); }
     const Plan* plan() { return executors_->of(0).last_plan(); }
 
-   private:
+ private:
     explicit Runner(std::shared_ptr<const Model> model);
     Status bind_states();
     Status check_bound() const;
@@ -66,7 +67,7 @@ class Runner {
     std::unique_ptr<Parallel> parallel_;
     ExecutionContext context_;
     std::unique_ptr<Executors> executors_;
-    std::vector<Value> inputs_;        // by main().inputs
+    std::vector<Value> inputs_;  // by main().inputs
     std::vector<bool> given_;
     std::vector<TensorView> buffers_;  // by main().outputs
     std::vector<Value> outputs_;

@@ -57,7 +57,8 @@ class WeightStore {
 
     // The packed form of the constant whose bytes start at `src.data`; made by `pack` the first time it is
     // asked for. The pointer lives as long as the store.
-    Result<const void*> packed(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg);
+    Result<const void*> packed(const TensorView& src, std::string_view form, size_t bytes, Pack pack,
+                               const void* arg);
     // The same for a `pack` that moves every byte of the tensor (ops::PlanContext::moved()); release() may follow.
     Result<const void*> moved(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg,
                               size_t arg_bytes);
@@ -68,7 +69,7 @@ class WeightStore {
     Status failure() const { return home_.payload ? home_.payload->failure() : Status(); }
 
     size_t packed_bytes() const;
-    size_t own_bytes() const;  // of constants that are there in their own form
+    size_t own_bytes() const;     // of constants that are there in their own form
     size_t staged_bytes() const;  // of the largest one that was decoded to be packed
 
  private:
@@ -114,7 +115,7 @@ class WeightStore {
     mutable std::recursive_mutex mutex_;
     Home home_;
     size_t constant_bytes_ = 0;
-    bool lazy_ = false;  // not everything was open when it was bound
+    bool lazy_ = false;             // not everything was open when it was bound
     Parallel* parallel_ = nullptr;  // while planning
     os::Pages staging_;             // the elements of one constant after the other
     size_t staging_bytes_ = 0;      // of the largest constant that may be staged

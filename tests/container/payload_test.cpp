@@ -130,8 +130,7 @@ TEST_CASE("lazy open reads nothing of the payload, and checks tensors when they 
     const Tensor& bad = opened->model.constants[2].tensor;
     const uint64_t bad_at = bad.bytes().data() - opened->payload->bytes().data();
     REQUIRE(opened->payload->load(bad_at, bad.nbytes(), {}).ok());
-    CHECK(check(bad, bad_at).error().detail() ==
-          Detail::kManifestInvalid);
+    CHECK(check(bad, bad_at).error().detail() == Detail::kManifestInvalid);
     // A digest is of everything.
     lazy.digests = true;
     CHECK(open_class(file, policy, {}, lazy) == Detail::kManifestInvalid);

@@ -50,11 +50,12 @@ class Builder {
     graph::ValueId constant(const std::string& name, Tensor t, size_t g = 0) {
         return model.add_constant(model.graphs[g], name, std::move(t));
     }
-    graph::ValueId node(const std::string& op, std::vector<graph::ValueId> inputs, std::vector<graph::Attr> attrs = {},
-                        size_t g = 0) {
+    graph::ValueId node(const std::string& op, std::vector<graph::ValueId> inputs,
+                        std::vector<graph::Attr> attrs = {}, size_t g = 0) {
         graph::Graph& graph = model.graphs[g];
         const graph::ValueId out = graph.add_value("v" + std::to_string(graph.values.size()));
-        graph.nodes.push_back({op, "n" + std::to_string(graph.nodes.size()), std::move(inputs), {out}, std::move(attrs)});
+        graph.nodes.push_back(
+            {op, "n" + std::to_string(graph.nodes.size()), std::move(inputs), {out}, std::move(attrs)});
         return out;
     }
     void output(graph::ValueId id, const std::string& name, graph::Type t = {}, size_t g = 0) {

@@ -1,5 +1,5 @@
-#include "catch.hpp"
 #include "runtime/memory_plan.hpp"
+#include "catch.hpp"
 
 using coffer::runtime::Buffer;
 

@@ -14,8 +14,9 @@ std::atomic<bool> counting{false};
 std::atomic<size_t> allocations{0};
 void* counted(size_t size, size_t alignment) {
     if (counting) ++allocations;
-    void* p = alignment > alignof(std::max_align_t) ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
-                                                    : std::malloc(size);
+    void* p = alignment > alignof(std::max_align_t)
+                  ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+                  : std::malloc(size);
     if (!p) throw std::bad_alloc();
     return p;
 }
@@ -27,26 +28,54 @@ void* counted_or_null(size_t size, size_t alignment) noexcept {
     }
 }
 }  // namespace
-void* operator new(size_t size) { return counted(size, 1); }
-void* operator new[](size_t size) { return counted(size, 1); }
-void* operator new(size_t size, std::align_val_t a) { return counted(size, static_cast<size_t>(a)); }
-void* operator new[](size_t size, std::align_val_t a) { return counted(size, static_cast<size_t>(a)); }
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size, 1); }
-void* operator new[](size_t size, const std::nothrow_t&) noexcept { return counted_or_null(size, 1); }
+void* operator new(size_t size) {
+    return counted(size, 1);
+}
+void* operator new[](size_t size) {
+    return counted(size, 1);
+}
+void* operator new(size_t size, std::align_val_t a) {
+    return counted(size, static_cast<size_t>(a));
+}
+void* operator new[](size_t size, std::align_val_t a) {
+    return counted(size, static_cast<size_t>(a));
+}
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+    return counted_or_null(size, 1);
+}
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+    return counted_or_null(size, 1);
+}
 void* operator new(size_t size, std::align_val_t a, const std::nothrow_t&) noexcept {
     return counted_or_null(size, static_cast<size_t>(a));
 }
 void* operator new[](size_t size, std::align_val_t a, const std::nothrow_t&) noexcept {
     return counted_or_null(size, static_cast<size_t>(a));
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete[](void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-void operator delete(void* p, size_t, std::align_val_t) noexcept { std::free(p); }
-void operator delete[](void* p, size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p) noexcept {
+    std::free(p);
+}
+void operator delete[](void* p) noexcept {
+    std::free(p);
+}
+void operator delete(void* p, size_t) noexcept {
+    std::free(p);
+}
+void operator delete[](void* p, size_t) noexcept {
+    std::free(p);
+}
+void operator delete(void* p, std::align_val_t) noexcept {
+    std::free(p);
+}
+void operator delete[](void* p, std::align_val_t) noexcept {
+    std::free(p);
+}
+void operator delete(void* p, size_t, std::align_val_t) noexcept {
+    std::free(p);
+}
+void operator delete[](void* p, size_t, std::align_val_t) noexcept {
+    std::free(p);
+}
 
 using namespace coffer;
 using namespace coffer::test;
@@ -182,7 +211,9 @@ TEST_CASE("If runs one of its branches and passes captured values") {
         const auto y = b.node(g == 1 ? "Neg" : "Abs", {inner}, {}, g);
         b.output(y, "out", {}, g);
     }
-    const auto y = b.node("If", {c, x}, {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}});
+    const auto y =
+        b.node("If", {c, x},
+               {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}});
     b.output(y, "y");
     const auto runner = runner_of(b.build());
     const std::vector<float> in{1, -2, 3, -4};

@@ -32,7 +32,7 @@ inline uint64_t load_le(Bytes bytes) {
 }
 
 class Reader {
-   public:
+ public:
     explicit Reader(Bytes bytes) : bytes_(bytes) {}
 
     bool ok() const { return !failed_; }
@@ -63,7 +63,7 @@ class Reader {
     }
     void skip(size_t n) { (void)take(n); }
 
-   private:
+ private:
     uint64_t le(size_t n) { return load_le(take(n)); }
 
     Bytes bytes_;
@@ -72,7 +72,7 @@ class Reader {
 };
 
 class Writer {
-   public:
+ public:
     void u8(uint8_t v) { le(v, 1); }
     void u16(uint16_t v) { le(v, 2); }
     void u32(uint32_t v) { le(v, 4); }
@@ -85,7 +85,7 @@ class Writer {
     Bytes bytes() const { return out_; }
     std::vector<std::byte> take() { return std::move(out_); }
 
-   private:
+ private:
     void le(uint64_t v, size_t n) {
         for (size_t i = 0; i < n; ++i) out_.push_back(static_cast<std::byte>(v >> (8 * i)));
     }

@@ -42,12 +42,14 @@ inline constexpr int kDTypeCount = 27;
 
 // Bits of one element; 0 for kUndefined and kString (a string is an object, not bytes).
 constexpr int dtype_bits(DType t) {
-    constexpr uint8_t bits[kDTypeCount] = {0,  32, 8,  8,   16, 16, 32, 64, 0, 8, 16, 64, 32, 64,
+    constexpr uint8_t bits[kDTypeCount] = {0,  32,  8,  8, 16, 16, 32, 64, 0, 8, 16, 64, 32, 64,
                                            64, 128, 16, 8, 8,  8,  8,  4,  4, 4, 8,  2,  2};
     return static_cast<int>(t) < kDTypeCount ? bits[static_cast<int>(t)] : 0;
 }
 const char* dtype_name(DType t);  // "float32", "int8", ... as numpy names them where it has a name
-inline std::string to_text(DType t) { return dtype_name(t); }
+inline std::string to_text(DType t) {
+    return dtype_name(t);
+}
 
 constexpr bool is_floating(DType t) {
     return t == DType::kFloat || t == DType::kDouble || t == DType::kFloat16 || t == DType::kBfloat16 ||
@@ -62,7 +64,9 @@ constexpr bool is_unsigned_integer(DType t) {
     return t == DType::kUint8 || t == DType::kUint16 || t == DType::kUint32 || t == DType::kUint64 ||
            t == DType::kUint4 || t == DType::kUint2;
 }
-constexpr bool is_integer(DType t) { return is_signed_integer(t) || is_unsigned_integer(t); }
+constexpr bool is_integer(DType t) {
+    return is_signed_integer(t) || is_unsigned_integer(t);
+}
 
 struct Float16 {
     uint16_t bits;
@@ -81,7 +85,9 @@ inline float to_float(Float16 h) {
     return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
 }
 Float16 to_float16(float value);
-inline float to_float(Bfloat16 b) { return std::bit_cast<float>(uint32_t(b.bits) << 16); }
+inline float to_float(Bfloat16 b) {
+    return std::bit_cast<float>(uint32_t(b.bits) << 16);
+}
 inline Bfloat16 to_bfloat16(float value) {
     const uint32_t u = std::bit_cast<uint32_t>(value);
     if ((u & 0x7fffffffu) > 0x7f800000u) return {static_cast<uint16_t>(u >> 16 | 0x40u)};
@@ -91,18 +97,31 @@ inline Bfloat16 to_bfloat16(float value) {
 // DType of a C++ element type.
 template <class T>
 inline constexpr DType dtype_of = DType::kUndefined;
-template <> inline constexpr DType dtype_of<float> = DType::kFloat;
-template <> inline constexpr DType dtype_of<double> = DType::kDouble;
-template <> inline constexpr DType dtype_of<int8_t> = DType::kInt8;
-template <> inline constexpr DType dtype_of<int16_t> = DType::kInt16;
-template <> inline constexpr DType dtype_of<int32_t> = DType::kInt32;
-template <> inline constexpr DType dtype_of<int64_t> = DType::kInt64;
-template <> inline constexpr DType dtype_of<uint8_t> = DType::kUint8;
-template <> inline constexpr DType dtype_of<uint16_t> = DType::kUint16;
-template <> inline constexpr DType dtype_of<uint32_t> = DType::kUint32;
-template <> inline constexpr DType dtype_of<uint64_t> = DType::kUint64;
-template <> inline constexpr DType dtype_of<bool> = DType::kBool;
-template <> inline constexpr DType dtype_of<Float16> = DType::kFloat16;
-template <> inline constexpr DType dtype_of<Bfloat16> = DType::kBfloat16;
+template <>
+inline constexpr DType dtype_of<float> = DType::kFloat;
+template <>
+inline constexpr DType dtype_of<double> = DType::kDouble;
+template <>
+inline constexpr DType dtype_of<int8_t> = DType::kInt8;
+template <>
+inline constexpr DType dtype_of<int16_t> = DType::kInt16;
+template <>
+inline constexpr DType dtype_of<int32_t> = DType::kInt32;
+template <>
+inline constexpr DType dtype_of<int64_t> = DType::kInt64;
+template <>
+inline constexpr DType dtype_of<uint8_t> = DType::kUint8;
+template <>
+inline constexpr DType dtype_of<uint16_t> = DType::kUint16;
+template <>
+inline constexpr DType dtype_of<uint32_t> = DType::kUint32;
+template <>
+inline constexpr DType dtype_of<uint64_t> = DType::kUint64;
+template <>
+inline constexpr DType dtype_of<bool> = DType::kBool;
+template <>
+inline constexpr DType dtype_of<Float16> = DType::kFloat16;
+template <>
+inline constexpr DType dtype_of<Bfloat16> = DType::kBfloat16;
 
 }  // namespace coffer

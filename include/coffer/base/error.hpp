@@ -3,8 +3,8 @@
 #pragma once
 
 #include <cassert>
-#include <cstdint>
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <optional>
@@ -70,7 +70,7 @@ const char* code_name(Code code);
 const char* detail_name(Detail detail);
 
 class [[nodiscard]] Error {
-   public:
+ public:
     Error(Code code, Detail detail, std::string message)
         : code_(code), detail_(detail), message_(std::move(message)) {}
 
@@ -81,7 +81,7 @@ class [[nodiscard]] Error {
     // The same error seen from further out: "node 'x': " in front of the message.
     Error within(std::string_view prefix) const;
 
-   private:
+ private:
     Code code_;
     Detail detail_;
     std::string message_;
@@ -90,24 +90,23 @@ class [[nodiscard]] Error {
 // One part of a message. Numbers, text and anything with a to_piece() overload. Long text is cut and
 // control characters are escaped when the message is built, so names from a file cannot forge output.
 class Piece {
-   public:
+ public:
     Piece(std::string_view text) : text_(text) {}
     Piece(const char* text) : text_(text ? text : "") {}
     Piece(const std::string& text) : text_(text) {}
     template <class T>
-        requires std::is_integral_v<T>
-    Piece(T value) : owned_(std::to_string(value)) {}
+    requires std::is_integral_v<T> Piece(T value) : owned_(std::to_string(value)) {}
     Piece(double value);
     Piece(float value) : Piece(static_cast<double>(value)) {}
     template <class T>
-        requires requires(const T& v) {
-            { to_text(v) } -> std::convertible_to<std::string>;
-        }
+    requires requires(const T& v) {
+        { to_text(v) } -> std::convertible_to<std::string>;
+    }
     Piece(const T& value) : owned_(to_text(value)) {}
 
     std::string_view view() const { return owned_ ? std::string_view(*owned_) : text_; }
 
-   private:
+ private:
     std::string_view text_;
     std::optional<std::string> owned_;
 };
@@ -126,7 +125,7 @@ Error error(Code code, const Parts&... parts) {
 
 template <class T>
 class [[nodiscard]] Result {
-   public:
+ public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
 
@@ -146,13 +145,13 @@ class [[nodiscard]] Result {
     const Error& error() const& { return *std::get_if<1>(&state_); }
     Error&& error() && { return std::move(*std::get_if<1>(&state_)); }
 
-   private:
+ private:
     std::variant<T, Error> state_;
 };
 
 template <>
 class [[nodiscard]] Result<void> {
-   public:
+ public:
     Result() = default;
     Result(Error error) : error_(std::make_unique<Error>(std::move(error))) {}
 
@@ -162,7 +161,7 @@ class [[nodiscard]] Result<void> {
     const Error& error() const& { return *error_; }
     Error&& error() && { return std::move(*error_); }
 
-   private:
+ private:
     std::unique_ptr<Error> error_;
 };
 
@@ -174,15 +173,14 @@ using Status = Result<void>;
 #define COFFER_CONCAT(a, b) COFFER_CONCAT_(a, b)
 
 // Returns the error of `expr` from the enclosing function, if it has one.
-#define COFFER_TRY(expr)                                                  \
-    do {                                                                  \
-        auto coffer_try_ = (expr);                                        \
-        if (!coffer_try_.ok()) return std::move(coffer_try_).error();     \
+#define COFFER_TRY(expr)                                              \
+    do {                                                              \
+        auto coffer_try_ = (expr);                                    \
+        if (!coffer_try_.ok()) return std::move(coffer_try_).error(); \
     } while (0)
 
 // `COFFER_TRY_ASSIGN(auto x, f())`: x is the value, or the error is returned.
-#define COFFER_TRY_ASSIGN(decl, expr)                                     \
-    auto COFFER_CONCAT(coffer_r_, __LINE__) = (expr);                     \
-    if (!COFFER_CONCAT(coffer_r_, __LINE__).ok())                         \
-        return std::move(COFFER_CONCAT(coffer_r_, __LINE__)).error();     \
+#define COFFER_TRY_ASSIGN(decl, expr)                                                                           \
+    auto COFFER_CONCAT(coffer_r_, __LINE__) = (expr);                                                           \
+    if (!COFFER_CONCAT(coffer_r_, __LINE__).ok()) return std::move(COFFER_CONCAT(coffer_r_, __LINE__)).error(); \
     decl = std::move(COFFER_CONCAT(coffer_r_, __LINE__)).value()

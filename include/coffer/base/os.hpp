@@ -14,7 +14,7 @@ namespace coffer::os {
 
 // An open regular file, read by position only. Thread-safe: pread has no cursor.
 class File {
-   public:
+ public:
     enum Flags : unsigned { kNone = 0, kNoFollow = 1 };  // kNoFollow refuses a symbolic link as last component
     static Result<File> open_read(const std::string& path, Flags flags = kNone);
     // Opens `relative` below `folder`, for names that come from a file: refuses an absolute path, "..", an
@@ -36,7 +36,7 @@ class File {
     Result<Stat> stat() const;
     int fd() const { return fd_; }
 
-   private:
+ private:
     File(int fd, uint64_t size, std::string path) : fd_(fd), size_(size), path_(std::move(path)) {}
     int fd_ = -1;
     uint64_t size_ = 0;
@@ -54,21 +54,21 @@ Result<size_t> read_fd(int fd, MutableBytes dst);
 // the process receives SIGINT/SIGTERM/SIGHUP through remove_temporaries(), the temporary is removed and
 // the old file is untouched.
 class AtomicFile {
-   public:
+ public:
     static Result<AtomicFile> create(const std::string& path, uint32_t mode);
     AtomicFile(AtomicFile&&) noexcept;
     AtomicFile& operator=(AtomicFile&&) = delete;
     ~AtomicFile();  // removes the temporary unless commit() succeeded
 
-    Status write(Bytes bytes);                         // append
-    Status write_at(uint64_t offset, Bytes bytes);     // absolute
+    Status write(Bytes bytes);                                          // append
+    Status write_at(uint64_t offset, Bytes bytes);                      // absolute
     Status copy_from(const File& src, uint64_t offset, uint64_t size);  // append; copy_file_range where it works
     const std::string& temporary_path() const;
-    Status sync();    // fsync of the temporary; commit() calls it too
-    Status commit();  // fsync, rename over `path`, fsync of the folder
+    Status sync();        // fsync of the temporary; commit() calls it too
+    Status commit();      // fsync, rename over `path`, fsync of the folder
     Status commit_new();  // the same, but fails when `path` exists
 
-   private:
+ private:
     struct State;
     explicit AtomicFile(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
@@ -79,7 +79,7 @@ void remove_temporaries() noexcept;
 // Anonymous private pages: zeroed, 64-byte (page) aligned, excluded from core dumps, wiped before they are
 // returned. kLock asks for pages that are never swapped; whether that was granted is reported by locked().
 class Pages {
-   public:
+ public:
     // kGuard: an inaccessible page on each side. kHuge: asks for huge pages, also for a last one that is at least
     // half used. kWipeOnFork: a forked child sees zeros.
     enum Flags : unsigned { kPlain = 0, kLock = 1, kGuard = 2, kHuge = 4, kWipeOnFork = 8 };
@@ -100,7 +100,7 @@ class Pages {
     // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped.
     void discard(size_t offset, size_t size);
 
-   private:
+ private:
     void overwrite();
 
     std::byte* data_ = nullptr;
@@ -116,15 +116,15 @@ class Pages {
 void wipe(void* data, size_t size) noexcept;
 
 uint64_t process_id();
-int64_t unix_time();          // seconds since the epoch
+int64_t unix_time();  // seconds since the epoch
 uint64_t monotonic_ns();
 uint64_t process_cpu_ns();
 uint32_t effective_uid();
-uint64_t peak_memory_bytes();   // of this process (VmHWM)
+uint64_t peak_memory_bytes();      // of this process (VmHWM)
 uint64_t resident_memory_bytes();  // of this process now (VmRSS); 0: unknown
 bool reset_peak_memory();          // the peak starts again at what is resident; false where that is not possible
-unsigned cpu_count();           // CPUs this process may use (affinity and cgroup quota)
-uint64_t memory_limit();        // min(RAM, cgroup limit)
+unsigned cpu_count();              // CPUs this process may use (affinity and cgroup quota)
+uint64_t memory_limit();           // min(RAM, cgroup limit)
 const char* environment(const char* name);  // nullptr when unset
 // CPUID says AMX tile, int8 and bf16, XCR0 enables the tile state, and the kernel granted this process the
 // tile data (arch_prctl ARCH_REQ_XCOMP_PERM, asked once). False on other CPUs.

@@ -16,7 +16,7 @@ namespace coffer {
 inline constexpr int kMaxRank = 8;
 
 class Shape {
-   public:
+ public:
     constexpr Shape() = default;
     // At most kMaxRank dims; callers with dims from a file use from() instead.
     constexpr Shape(std::initializer_list<int64_t> dims) : rank_(static_cast<int>(dims.size())) {
@@ -59,9 +59,11 @@ class Shape {
         return true;
     }
 
-    friend constexpr bool operator==(const Shape& a, const Shape& b) { return std::ranges::equal(a.dims(), b.dims()); }
+    friend constexpr bool operator==(const Shape& a, const Shape& b) {
+        return std::ranges::equal(a.dims(), b.dims());
+    }
 
-   private:
+ private:
     std::array<int64_t, kMaxRank> dims_{};
     int rank_ = 0;
 };

@@ -40,7 +40,7 @@ struct TensorView {
 // Owns its storage through a reference count: copying a Tensor shares the bytes. Treat shared bytes as
 // read-only. `owner` may be anything that keeps `data` alive (an arena, a mapping, a vector).
 class Tensor {
-   public:
+ public:
     Tensor() = default;
     // Zeroed storage, 64-byte aligned; PrivateString elements are constructed.
     static Result<Tensor> create(DType dtype, const Shape& shape);
@@ -74,7 +74,7 @@ class Tensor {
     // Same storage, other shape with the same number of elements.
     Tensor reshaped(const Shape& shape) const;
 
-   private:
+ private:
     TensorView view_;
     std::shared_ptr<const void> owner_;
 };
@@ -84,9 +84,9 @@ enum class ValueKind : uint8_t { kTensor = 0, kSequence = 1, kOptional = 2 };
 // What flows along an edge when it is not a plain planned buffer. An empty optional has no items.
 struct Value {
     ValueKind kind = ValueKind::kTensor;
-    Tensor tensor;             // kTensor
+    Tensor tensor;                    // kTensor
     DType dtype = DType::kUndefined;  // element type of a sequence or optional, also when empty
-    std::vector<Value> items;  // kSequence: the items; kOptional: none or one
+    std::vector<Value> items;         // kSequence: the items; kOptional: none or one
 
     Value() = default;
     Value(Tensor t) : tensor(std::move(t)), dtype(tensor.dtype()) {}

@@ -85,7 +85,7 @@ struct Graph {
 };
 
 struct StatePair {
-    std::string input, output;     // names in graphs[0]; the runner holds the value between runs
+    std::string input, output;      // names in graphs[0]; the runner holds the value between runs
     std::optional<Tensor> initial;  // zeros of the input's type when absent
 };
 

@@ -119,7 +119,7 @@ void rnn_step(const RnnParams& p, const float* r, const float* bias, const float
             for (size_t i = 0; i < kRows; ++i) {
                 float* const c = state[i].third + j;
                 const B now = fma(kernels::vsigmoid(acc[i][2]), load(c),
-                                         kernels::vsigmoid(acc[i][0]) * kernels::vtanh(acc[i][3]));
+                                  kernels::vsigmoid(acc[i][0]) * kernels::vtanh(acc[i][3]));
                 now.store_aligned(c);
                 (kernels::vsigmoid(acc[i][1]) * kernels::vtanh(now)).store_aligned(state[i].next + j);
             }

@@ -8,9 +8,17 @@ namespace coffer::ops {
 struct DequantizeLinear {
     static constexpr AttrSpec attrs[] = {AttrSpec::i("axis", 1), AttrSpec::i("block_size", 0),
                                          AttrSpec::i("output_dtype", 0)};
-    static constexpr Facts facts{.domain = "", .name = "DequantizeLinear", .since = 25, .min_inputs = 2,
-                                 .max_inputs = 3, .min_outputs = 1, .max_outputs = 1, .attrs = attrs,
-                                 .layout = LayoutRule::kElementwise, .atol = 0, .rtol = 0};
+    static constexpr Facts facts{.domain = "",
+                                 .name = "DequantizeLinear",
+                                 .since = 25,
+                                 .min_inputs = 2,
+                                 .max_inputs = 3,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .layout = LayoutRule::kElementwise,
+                                 .atol = 0,
+                                 .rtol = 0};
 
     static Status infer(InferContext& c) {
         constexpr TypeSet reals = types(DType::kFloat, DType::kFloat16, DType::kBfloat16);

@@ -7,8 +7,15 @@
 namespace coffer::ops {
 
 struct DynamicQuantizeLinear {
-    static constexpr Facts facts{.domain = "", .name = "DynamicQuantizeLinear", .since = 11, .min_inputs = 1,
-                                 .max_inputs = 1, .min_outputs = 1, .max_outputs = 3, .atol = 0, .rtol = 0};
+    static constexpr Facts facts{.domain = "",
+                                 .name = "DynamicQuantizeLinear",
+                                 .since = 11,
+                                 .min_inputs = 1,
+                                 .max_inputs = 1,
+                                 .min_outputs = 1,
+                                 .max_outputs = 3,
+                                 .atol = 0,
+                                 .rtol = 0};
     static constexpr QRoles roles{.x = 0, .x_scale = 1};  // no input 1: x is quantized dynamically
 
     static Status infer(InferContext& c) {

@@ -9,9 +9,17 @@ struct QuantizeLinear {
     static constexpr AttrSpec attrs[] = {AttrSpec::i("axis", 1), AttrSpec::i("block_size", 0),
                                          AttrSpec::i("output_dtype", 0), AttrSpec::i("precision", 0),
                                          AttrSpec::i("saturate", 1)};
-    static constexpr Facts facts{.domain = "", .name = "QuantizeLinear", .since = 25, .min_inputs = 2,
-                                 .max_inputs = 3, .min_outputs = 1, .max_outputs = 1, .attrs = attrs,
-                                 .layout = LayoutRule::kElementwise, .atol = 0, .rtol = 0};
+    static constexpr Facts facts{.domain = "",
+                                 .name = "QuantizeLinear",
+                                 .since = 25,
+                                 .min_inputs = 2,
+                                 .max_inputs = 3,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .layout = LayoutRule::kElementwise,
+                                 .atol = 0,
+                                 .rtol = 0};
 
     static Status infer(InferContext& c) {
         constexpr TypeSet reals = types(DType::kFloat, DType::kFloat16, DType::kBfloat16, DType::kInt32);
@@ -62,7 +70,7 @@ struct QuantizeLinear {
     template <class Arch>
     static constexpr kernels::KernelFn kernels[] = {&kernels::quantize_f32<Arch>};
 
-   private:
+ private:
     static double divide(double x, double scale, DType precision) {
         switch (precision) {
             case DType::kFloat16: return to_float(to_float16(to_float(to_float16(float(x))) / float(scale)));

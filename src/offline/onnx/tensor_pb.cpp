@@ -32,8 +32,9 @@ Result<NamedValue> parse_container(Bytes bytes, ValueKind kind, int depth) {
         }
         const Bytes item = m.bytes();
         if (m.failed()) break;
-        const ValueKind item_kind =
-            field == 3 ? ValueKind::kTensor : field == 5 ? ValueKind::kSequence : ValueKind::kOptional;
+        const ValueKind item_kind = field == 3   ? ValueKind::kTensor
+                                    : field == 5 ? ValueKind::kSequence
+                                                 : ValueKind::kOptional;
         COFFER_TRY_ASSIGN(NamedValue parsed, parse_value(item, item_kind, depth + 1));
         out.value.dtype = parsed.value.dtype;
         out.value.items.push_back(std::move(parsed.value));
@@ -57,7 +58,9 @@ Result<NamedValue> parse_value(Bytes bytes, ValueKind kind, int depth) {
 
 }  // namespace
 
-Result<NamedValue> parse_value_pb(Bytes bytes, ValueKind kind) { return parse_value(bytes, kind, 0); }
+Result<NamedValue> parse_value_pb(Bytes bytes, ValueKind kind) {
+    return parse_value(bytes, kind, 0);
+}
 
 Result<NamedValue> read_value_pb(const std::string& path, ValueKind kind) {
     constexpr uint64_t kMaxFile = uint64_t{1} << 31;

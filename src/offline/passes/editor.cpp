@@ -34,7 +34,9 @@ graph::Node* Editor::only_reader(const graph::Node& node, std::string_view op) c
     return op.empty() || reader.op == op ? &reader : nullptr;
 }
 
-bool Editor::is_output(ValueId id) const { return std::ranges::find(graph_.outputs, id) != graph_.outputs.end(); }
+bool Editor::is_output(ValueId id) const {
+    return std::ranges::find(graph_.outputs, id) != graph_.outputs.end();
+}
 
 std::optional<double> Editor::scalar(ValueId id) const {
     if (id == graph::kAbsent) return std::nullopt;
@@ -100,7 +102,9 @@ PrivateVector<int64_t> ints_attr(const graph::Node& node, std::string_view name)
     const auto* v = attr ? std::get_if<PrivateVector<int64_t>>(&attr->value) : nullptr;
     return v ? *v : PrivateVector<int64_t>();
 }
-ValueId input(const graph::Node& node, size_t i) { return i < node.inputs.size() ? node.inputs[i] : graph::kAbsent; }
+ValueId input(const graph::Node& node, size_t i) {
+    return i < node.inputs.size() ? node.inputs[i] : graph::kAbsent;
+}
 void set_input(graph::Node& node, size_t i, ValueId id) {
     if (node.inputs.size() <= i) node.inputs.resize(i + 1, graph::kAbsent);
     node.inputs[i] = id;

@@ -11,7 +11,7 @@ namespace coffer::offline {
 using graph::ValueId;
 
 class Editor {
-   public:
+ public:
     Editor(graph::Model& model, size_t graph) : model_(model), graph_(model.graphs[graph]) { refresh(); }
 
     graph::Model& model() { return model_; }
@@ -37,7 +37,7 @@ class Editor {
     size_t sweep();
     void refresh();
 
-   private:
+ private:
     graph::Model& model_;
     graph::Graph& graph_;
     std::vector<int32_t> producer_;  // by value: node index or -1

@@ -34,7 +34,9 @@ bool constant_inputs(Editor& e, const graph::Node& node, std::vector<Value>* val
 }
 
 // Quantized weights stay as they are: DequantizeLinear of a constant belongs to the integer passes.
-bool kept(const graph::Node& node) { return node.op == "DequantizeLinear"; }
+bool kept(const graph::Node& node) {
+    return node.op == "DequantizeLinear";
+}
 
 Result<bool> worth_it(const ops::Op& op, const graph::Node& node, std::span<const Value> inputs) {
     std::vector<ops::Type> in, out(node.outputs.size());
@@ -71,8 +73,10 @@ Result<size_t> fold_constants(graph::Model& model) {
             if (!constant_inputs(e, node, &inputs)) continue;
             COFFER_TRY_ASSIGN(const bool fold, worth_it(*op, node, inputs));
             if (!fold) continue;
-            COFFER_TRY_ASSIGN(std::vector<Value> results, runtime::evaluate_node(*op, node, inputs, nullptr, scratch));
-            const bool tensors = std::ranges::all_of(results, [](const Value& v) { return v.kind == ValueKind::kTensor; });
+            COFFER_TRY_ASSIGN(std::vector<Value> results,
+                              runtime::evaluate_node(*op, node, inputs, nullptr, scratch));
+            const bool tensors =
+                std::ranges::all_of(results, [](const Value& v) { return v.kind == ValueKind::kTensor; });
             if (!tensors) continue;
             for (size_t i = 0; i < node.outputs.size(); ++i) {
                 if (node.outputs[i] == graph::kAbsent) continue;
@@ -96,9 +100,8 @@ Result<size_t> fold_shapes(graph::Model& model) {
     Editor e(model, 0);
     size_t folded = 0;
     for (graph::Node& node : e.nodes()) {
-        const bool all_known = std::ranges::all_of(node.outputs, [&](ValueId id) {
-            return id == graph::kAbsent || analysis->values[id].known.valid();
-        });
+        const bool all_known = std::ranges::all_of(
+            node.outputs, [&](ValueId id) { return id == graph::kAbsent || analysis->values[id].known.valid(); });
         if (!all_known || kept(node)) continue;
         for (ValueId& id : node.outputs) {
             if (id == graph::kAbsent) continue;

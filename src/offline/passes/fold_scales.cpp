@@ -128,7 +128,8 @@ Status apply(Editor& e, graph::Node& node, const Weights& layout, const Affine& 
             static_cast<float>(w * a.scale[static_cast<size_t>(channel_of(layout, i))]);
     }
     COFFER_TRY_ASSIGN(Tensor shift, Tensor::create(DType::kFloat, Shape{layout.channels}));
-    for (size_t i = 0; i < bias.size(); ++i) shift.span<float>()[i] = static_cast<float>(bias[i] * a.scale[i] + a.shift[i]);
+    for (size_t i = 0; i < bias.size(); ++i)
+        shift.span<float>()[i] = static_cast<float>(bias[i] * a.scale[i] + a.shift[i]);
     const std::string base = e.graph().values[node.inputs[1]].name;
     node.inputs[1] = e.add_constant(base + ".folded", std::move(weights));
     set_input(node, 2, e.add_constant(base + ".bias", std::move(shift)));

@@ -18,11 +18,13 @@ struct Fused {
 
 // The activation that a node is, when it can be an epilogue.
 std::optional<Fused> as_epilogue(const Editor& e, const graph::Node& node) {
-    if (node.op == "Relu" || node.op == "Sigmoid" || node.op == "Tanh" || node.op == "HardSwish") return Fused{node.op, {}};
+    if (node.op == "Relu" || node.op == "Sigmoid" || node.op == "Tanh" || node.op == "HardSwish")
+        return Fused{node.op, {}};
     if (node.op == "LeakyRelu") return Fused{node.op, {float_attr(node, "alpha", 0.01f)}};
     if (node.op == "Elu") return Fused{node.op, {float_attr(node, "alpha", 1)}};
     if (node.op == "Swish") return Fused{node.op, {float_attr(node, "alpha", 1)}};
-    if (node.op == "HardSigmoid") return Fused{node.op, {float_attr(node, "alpha", 0.2f), float_attr(node, "beta", 0.5f)}};
+    if (node.op == "HardSigmoid")
+        return Fused{node.op, {float_attr(node, "alpha", 0.2f), float_attr(node, "beta", 0.5f)}};
     if (node.op == "Gelu") return Fused{string_attr(node, "approximate") == "tanh" ? "GeluTanh" : "Gelu", {}};
     if (node.op == "Clip") {
         Fused f{node.op, {-3.4028235e38f, 3.4028235e38f}};
@@ -71,7 +73,9 @@ bool make_fused(Editor& e, graph::Node& node) {
     return true;
 }
 
-bool has_activation(const graph::Node& node) { return !string_attr(node, "activation").empty(); }
+bool has_activation(const graph::Node& node) {
+    return !string_attr(node, "activation").empty();
+}
 
 // `node` writes what `next` wrote; next is gone. `node` moves to next's place, where all of its inputs exist.
 void take_over(Editor& e, graph::Node& node, graph::Node& next) {
@@ -114,7 +118,8 @@ Result<size_t> fuse_residual(graph::Model& model) {
     size_t fused = 0;
     for (size_t n = 0; n < e.nodes().size(); ++n) {
         graph::Node& node = e.nodes()[n];
-        const bool product = node.op == "Conv" || node.op == kConv || node.op == "MatMul" || node.op == kMatMul || node.op == "Gemm";
+        const bool product =
+            node.op == "Conv" || node.op == kConv || node.op == "MatMul" || node.op == kMatMul || node.op == "Gemm";
         if (!product || has_activation(node) || input(node, 3) != graph::kAbsent) continue;
         graph::Node* add = e.only_reader(node, "Add");
         if (!add || add->inputs[0] == add->inputs[1]) continue;
@@ -134,7 +139,8 @@ Result<size_t> fuse_activations(graph::Model& model) {
         Editor e(model, g);
         for (size_t n = 0; n < e.nodes().size(); ++n) {
             graph::Node& node = e.nodes()[n];
-            const bool product = node.op == "Conv" || node.op == kConv || node.op == "MatMul" || node.op == kMatMul || node.op == "Gemm";
+            const bool product = node.op == "Conv" || node.op == kConv || node.op == "MatMul" || node.op == kMatMul ||
+                                 node.op == "Gemm";
             if (!product || has_activation(node)) continue;
             graph::Node* next = e.only_reader(node);
             if (!next || next->inputs[0] != node.outputs[0] || next->outputs.size() != 1) continue;

@@ -18,7 +18,8 @@ constexpr std::array<std::string_view, 15> kMoves = {
 bool moves_elements(const Editor& e, const graph::Node& node) {
     if (node.op == "Pad") {  // with zeros, which integers have
         const std::string mode = string_attr(node, "mode");
-        return (mode.empty() || mode == "constant") && (input(node, 2) == graph::kAbsent || e.scalar(node.inputs[2]) == 0);
+        return (mode.empty() || mode == "constant") &&
+               (input(node, 2) == graph::kAbsent || e.scalar(node.inputs[2]) == 0);
     }
     if (std::ranges::find(kMoves, node.op) == kMoves.end()) return false;
     return node.op != "MaxPool" || node.outputs.size() < 2 || node.outputs[1] == graph::kAbsent;  // with indices

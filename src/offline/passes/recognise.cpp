@@ -50,7 +50,8 @@ bool gated(Editor& e, graph::Node& node) {
             return true;
         }
         const graph::Node* h = e.producer(gate, "HardSigmoid");
-        if (h && h->inputs[0] == x && near(float_attr(*h, "alpha", 0.2f), 1.0 / 6) && near(float_attr(*h, "beta", 0.5f), 0.5)) {
+        if (h && h->inputs[0] == x && near(float_attr(*h, "alpha", 0.2f), 1.0 / 6) &&
+            near(float_attr(*h, "beta", 0.5f), 0.5)) {
             become(node, "HardSwish", {x});
             return true;
         }
@@ -131,7 +132,8 @@ bool is_tanh_argument(const Editor& e, ValueId id, ValueId x) {
     if (!sum) return false;
     for (size_t side = 0; side < 2; ++side) {
         const Product cubic = product(e, sum->inputs[1 - side], 3);
-        if (sum->inputs[side] == x && near(cubic.constant, 0.044715) && cubic.factors == std::vector<ValueId>(3, x)) return true;
+        if (sum->inputs[side] == x && near(cubic.constant, 0.044715) && cubic.factors == std::vector<ValueId>(3, x))
+            return true;
     }
     return false;
 }
@@ -195,8 +197,10 @@ bool layer_norm(Editor& e, graph::Node& node, const SampledTypes& types) {
                 const graph::Node* d = e.producer(id, "Sub");
                 return id == sub->outputs[0] || (d && d->inputs == sub->inputs);
             };
-            const bool pow = square->op == "Pow" && near(e.scalar(input(*square, 1)), 2) && is_deviation(square->inputs[0]);
-            const bool product = square->op == "Mul" && square->inputs[0] == square->inputs[1] && is_deviation(square->inputs[0]);
+            const bool pow =
+                square->op == "Pow" && near(e.scalar(input(*square, 1)), 2) && is_deviation(square->inputs[0]);
+            const bool product =
+                square->op == "Mul" && square->inputs[0] == square->inputs[1] && is_deviation(square->inputs[0]);
             if (!pow && !product) continue;
             if (types.dim(sub->inputs[0], types.rank(sub->inputs[0]) - 1) != bias->elements()) continue;
             const ValueId x = sub->inputs[0], gain = mul->inputs[m], shift = node.inputs[side];
@@ -226,7 +230,8 @@ size_t rewrite_all(graph::Model& model, const Rewrite& rewrite) {
 }  // namespace
 
 Result<size_t> recognise_activations(graph::Model& model) {
-    return rewrite_all(model, [](Editor& e, graph::Node& node) { return gated(e, node) || hard_swish(e, node) || gelu(e, node); });
+    return rewrite_all(
+        model, [](Editor& e, graph::Node& node) { return gated(e, node) || hard_swish(e, node) || gelu(e, node); });
 }
 
 Result<size_t> recognise_layer_norm(graph::Model& model) {

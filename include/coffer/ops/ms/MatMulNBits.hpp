@@ -21,11 +21,21 @@ namespace coffer::ops::ms {
 // Inputs A (..., K), B uint8 (N, blocks, bytes), scales (N * blocks), zero points (float like A, or packed in
 // bytes row by row; the middle of the range when absent), g_idx (K), bias (N).
 struct MatMulNBits {
-    static constexpr AttrSpec attrs[] = {AttrSpec::must("K", AttrSpec::kInt), AttrSpec::must("N", AttrSpec::kInt),
-                                         AttrSpec::i("bits", 4), AttrSpec::must("block_size", AttrSpec::kInt),
-                                         AttrSpec::i("accuracy_level", 0), AttrSpec::i("weight_prepacked", 0)};
-    static constexpr Facts facts{.domain = "com.microsoft", .name = "MatMulNBits", .since = 1, .min_inputs = 3,
-                                 .max_inputs = 6, .min_outputs = 1, .max_outputs = 1, .attrs = attrs, .atol = 1e-4,
+    static constexpr AttrSpec attrs[] = {AttrSpec::must("K", AttrSpec::kInt),
+                                         AttrSpec::must("N", AttrSpec::kInt),
+                                         AttrSpec::i("bits", 4),
+                                         AttrSpec::must("block_size", AttrSpec::kInt),
+                                         AttrSpec::i("accuracy_level", 0),
+                                         AttrSpec::i("weight_prepacked", 0)};
+    static constexpr Facts facts{.domain = "com.microsoft",
+                                 .name = "MatMulNBits",
+                                 .since = 1,
+                                 .min_inputs = 3,
+                                 .max_inputs = 6,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .atol = 1e-4,
                                  .rtol = 1e-4};
     struct Geometry {
         int64_t k, n, bits, block, blocks, block_bytes, zero_bytes;
@@ -78,7 +88,8 @@ struct MatMulNBits {
         const TensorView &a = c.input(0), &y = c.output(0);
         for (int64_t k = 0; c.has_input(4) && k < g.k; ++k) {
             const int64_t block = load_int(c.input(4), k);
-            if (block < 0 || block >= g.blocks) return c.fail("g_idx[", k, "] = ", block, " of ", g.blocks, " blocks");
+            if (block < 0 || block >= g.blocks)
+                return c.fail("g_idx[", k, "] = ", block, " of ", g.blocks, " blocks");
         }
         for (int64_t n = 0; n < g.n; ++n) {
             const double bias = c.has_input(5) ? load_double(c.input(5), n) : 0;
@@ -87,9 +98,10 @@ struct MatMulNBits {
                 for (int64_t k = 0; k < g.k; ++k) {
                     const int64_t block = c.has_input(4) ? load_int(c.input(4), k) : k / g.block;
                     const uint8_t byte = c.input(1).as<const uint8_t>()[(n * g.blocks + k / g.block) * g.block_bytes +
-                                                                       k % g.block * g.bits / 8];
+                                                                        k % g.block * g.bits / 8];
                     const double scale = load_double(c.input(2), n * g.blocks + block);
-                    const double w = field(byte, k, g.bits) - zero(g, c.has_input(3) ? &c.input(3) : nullptr, n, block);
+                    const double w =
+                        field(byte, k, g.bits) - zero(g, c.has_input(3) ? &c.input(3) : nullptr, n, block);
                     sum += load_double(a, m * g.k + k) * w * scale;
                 }
                 store_double(y, m * g.n + n, sum);
@@ -122,8 +134,8 @@ struct MatMulNBits {
         for (size_t i = 0; i < count; ++i) {
             const auto at = static_cast<int64_t>(i);
             scales[i] = static_cast<float>(load_double(*c.constant(2), at));
-            zeros[i] = static_cast<float>(
-                zero(g, c.has_input(3) ? c.constant(3) : nullptr, at / g.blocks, at % g.blocks));
+            zeros[i] =
+                static_cast<float>(zero(g, c.has_input(3) ? c.constant(3) : nullptr, at / g.blocks, at % g.blocks));
         }
         float* bias = nullptr;
         if (c.has_input(5)) {
@@ -132,8 +144,12 @@ struct MatMulNBits {
                 bias[i] = static_cast<float>(load_double(*c.constant(5), static_cast<int64_t>(i)));
             }
         }
-        const Operand operands[] = {Operand::input(0),  Operand::input(1),    Operand::at(scales), Operand::at(zeros),
-                                    Operand::at(bias),  Operand::output(0),
+        const Operand operands[] = {Operand::input(0),
+                                    Operand::input(1),
+                                    Operand::at(scales),
+                                    Operand::at(zeros),
+                                    Operand::at(bias),
+                                    Operand::output(0),
                                     Operand::workspace(c.workspace(units * p.blocks * p.block * sizeof(float)))};
         c.step(c.kernel(0), c.params(p), operands, units,
                static_cast<double>(kernels::kNBitsColumns * p.k) * (0.3 + 0.05 * static_cast<double>(m)));
@@ -143,7 +159,7 @@ struct MatMulNBits {
     template <class Arch>
     static constexpr kernels::KernelFn kernels[] = {&kernels::qgemm_nbits<Arch>};
 
-   private:
+ private:
     static Status expect_count(const InferContext& c, size_t i, int64_t a, int64_t b) {
         int64_t count = 0;
         if (checked_mul(a, b, &count) && c.shape(i).elements() == count) return {};

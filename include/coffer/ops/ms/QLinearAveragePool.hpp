@@ -15,9 +15,16 @@ struct QLinearAveragePool {
                                          AttrSpec::must("kernel_shape", AttrSpec::kInts),
                                          AttrSpec::optional("pads", AttrSpec::kInts),
                                          AttrSpec::optional("strides", AttrSpec::kInts)};
-    static constexpr Facts facts{.domain = "com.microsoft", .name = "QLinearAveragePool", .since = 1,
-                                 .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
-                                 .attrs = attrs, .atol = 0, .rtol = 0};
+    static constexpr Facts facts{.domain = "com.microsoft",
+                                 .name = "QLinearAveragePool",
+                                 .since = 1,
+                                 .min_inputs = 4,
+                                 .max_inputs = 5,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .atol = 0,
+                                 .rtol = 0};
 
     static Status infer(InferContext& c) {
         COFFER_TRY(expect_type(c, 0, kQBytes));
@@ -62,7 +69,7 @@ struct QLinearAveragePool {
         return {};
     }
 
-   private:
+ private:
     // The shape as (N, C, spatial...).
     static Shape plain(const NodeContext& c, Shape s) {
         if (!c.attr_i("channels_last") || s.rank() < 3) return s;

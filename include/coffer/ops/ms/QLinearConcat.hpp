@@ -8,9 +8,16 @@ namespace coffer::ops::ms {
 
 struct QLinearConcat {
     static constexpr AttrSpec attrs[] = {AttrSpec::must("axis", AttrSpec::kInt)};
-    static constexpr Facts facts{.domain = "com.microsoft", .name = "QLinearConcat", .since = 1, .min_inputs = 5,
-                                 .max_inputs = kVariadic, .min_outputs = 1, .max_outputs = 1, .attrs = attrs,
-                                 .atol = 0, .rtol = 0};
+    static constexpr Facts facts{.domain = "com.microsoft",
+                                 .name = "QLinearConcat",
+                                 .since = 1,
+                                 .min_inputs = 5,
+                                 .max_inputs = kVariadic,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .atol = 0,
+                                 .rtol = 0};
 
     static Status infer(InferContext& c) {
         if (c.input_count() % 3 != 2) return c.fail("takes 2 + 3 n inputs, the node has ", c.input_count());
@@ -77,8 +84,11 @@ struct QLinearConcat {
             const Shape& part = c.input(i).shape;
             const auto length = static_cast<size_t>(part.elements(axis, part.rank()));
             if (part.elements() == 0) continue;
-            kernels::QTableParams p{static_cast<size_t>(part.elements(0, axis)), length,
-                                    static_cast<size_t>(out.elements(axis, out.rank())), offset, {}};
+            kernels::QTableParams p{static_cast<size_t>(part.elements(0, axis)),
+                                    length,
+                                    static_cast<size_t>(out.elements(axis, out.rank())),
+                                    offset,
+                                    {}};
             for (int b = 0; b < 256; ++b) {
                 const int64_t q = type == DType::kInt8 ? static_cast<int8_t>(b) : b;
                 p.table[b] = static_cast<uint8_t>(y.quantize(x.real(q), type));

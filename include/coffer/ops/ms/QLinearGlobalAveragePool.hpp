@@ -7,9 +7,16 @@ namespace coffer::ops::ms {
 
 struct QLinearGlobalAveragePool {
     static constexpr AttrSpec attrs[] = {AttrSpec::i("channels_last", 0)};
-    static constexpr Facts facts{.domain = "com.microsoft", .name = "QLinearGlobalAveragePool", .since = 1,
-                                 .min_inputs = 4, .max_inputs = 5, .min_outputs = 1, .max_outputs = 1,
-                                 .attrs = attrs, .atol = 0, .rtol = 0};
+    static constexpr Facts facts{.domain = "com.microsoft",
+                                 .name = "QLinearGlobalAveragePool",
+                                 .since = 1,
+                                 .min_inputs = 4,
+                                 .max_inputs = 5,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .atol = 0,
+                                 .rtol = 0};
 
     static Status infer(InferContext& c) {
         COFFER_TRY(expect_type(c, 0, kQBytes));

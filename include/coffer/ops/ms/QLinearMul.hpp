@@ -6,9 +6,16 @@
 namespace coffer::ops::ms {
 
 struct QLinearMul : QBinaryOp<QLinearMul> {
-    static constexpr Facts facts{.domain = "com.microsoft", .name = "QLinearMul", .since = 1, .min_inputs = 7,
-                                 .max_inputs = 8, .min_outputs = 1, .max_outputs = 1,
-                                 .layout = LayoutRule::kElementwise, .atol = 0, .rtol = 0};
+    static constexpr Facts facts{.domain = "com.microsoft",
+                                 .name = "QLinearMul",
+                                 .since = 1,
+                                 .min_inputs = 7,
+                                 .max_inputs = 8,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .layout = LayoutRule::kElementwise,
+                                 .atol = 0,
+                                 .rtol = 0};
     static constexpr kernels::QBinary kOp = kernels::QBinary::kMul;
 };
 

@@ -8,8 +8,15 @@ namespace coffer::ops::ms {
 
 struct QLinearSoftmax {
     static constexpr AttrSpec attrs[] = {AttrSpec::i("axis", -1), AttrSpec::must("opset", AttrSpec::kInt)};
-    static constexpr Facts facts{.domain = "com.microsoft", .name = "QLinearSoftmax", .since = 1, .min_inputs = 5,
-                                 .max_inputs = 5, .min_outputs = 1, .max_outputs = 1, .attrs = attrs, .atol = 0,
+    static constexpr Facts facts{.domain = "com.microsoft",
+                                 .name = "QLinearSoftmax",
+                                 .since = 1,
+                                 .min_inputs = 5,
+                                 .max_inputs = 5,
+                                 .min_outputs = 1,
+                                 .max_outputs = 1,
+                                 .attrs = attrs,
+                                 .atol = 0,
                                  .rtol = 0};
 
     static Status infer(InferContext& c) {
