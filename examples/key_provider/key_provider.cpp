@@ -77,7 +77,9 @@ class KeyService {
     // Binds the wrapping to this slot of this file.
     static std::vector<uint8_t> slot_info(const coffer_slot& slot) {
         constexpr char label[] = "coffer/v1/slot";  // with its terminating zero
-        std::vector<uint8_t> info(label, label + sizeof label);
+        std::vector<uint8_t> info;
+        info.reserve(sizeof label + 2 + 16 + 32);
+        info.assign(label, label + sizeof label);
         info.push_back(static_cast<uint8_t>(slot.kind));
         info.push_back(static_cast<uint8_t>(slot.kind >> 8));
         info.insert(info.end(), slot.slot_id, slot.slot_id + 16);

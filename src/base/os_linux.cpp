@@ -475,6 +475,12 @@ void Pages::discard(size_t offset, size_t size) {
     if (read_only_) ::mprotect(data_ + begin, end - begin, PROT_READ);
 }
 
+bool Pages::lock_again(size_t offset, size_t size) {
+    if (!locked_) return true;
+    const size_t begin = offset / page_size() * page_size();
+    return lock_pages(data_ + begin, offset + size - begin);
+}
+
 // ---- clocks and limits
 
 namespace {

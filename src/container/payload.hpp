@@ -78,8 +78,8 @@ class Payload {
     void seal_memory();
     // Gives the pages that lie wholly in the range back to the system, wiped.
     void discard(uint64_t offset, uint64_t nbytes);
-    // Puts back bytes that were opened and then discarded.
-    void write(uint64_t offset, Bytes bytes);
+    // Puts back bytes that were opened and then discarded; false when their pages cannot be locked again.
+    [[nodiscard]] bool write(uint64_t offset, Bytes bytes);
     bool locked() const { return pages_.locked(); }
 
  private:

@@ -87,6 +87,9 @@ Status infer_node(const ops::Op& op, const graph::Node& node, std::span<const op
     c.inputs_ = inputs;
     c.known_ = known;
     c.outputs_ = outputs;
+    for (size_t i = 0; i < inputs.size() && !op.facts->any_kind; ++i) {
+        if (c.has_input(i) && inputs[i].kind != ValueKind::kTensor) return c.fail("input ", i, " is not a tensor");
+    }
     COFFER_TRY(op.infer(c));
     for (size_t i = 0; i < outputs.size(); ++i) {
         const ops::Type& t = outputs[i];
@@ -97,6 +100,15 @@ Status infer_node(const ops::Op& op, const graph::Node& node, std::span<const op
         }
     }
     return {};
+}
+
+bool is_empty(const graph::Node& node, std::span<const ops::Type> outputs) {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+        const ops::Type& t = outputs[i];
+        if (node.outputs[i] == graph::kAbsent) continue;
+        if (t.kind != ValueKind::kTensor || !t.shape_known || t.shape.elements() != 0) return false;
+    }
+    return true;
 }
 
 ops::Type type_of(const Value& value) {
@@ -121,7 +133,7 @@ Result<std::vector<Value>> evaluate_node(const ops::Op& op, const graph::Node& n
         }
     }
     scratch.reset();
-    COFFER_TRY(op.reference(run));
+    if (!is_empty(node, out_types)) COFFER_TRY(op.reference(run));
     return run.take();
 }
 

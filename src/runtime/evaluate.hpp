@@ -50,6 +50,10 @@ class Inference final : public ops::InferContext {
 Status infer_node(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> inputs,
                   std::span<const TensorView* const> known, GraphRunner* graphs, std::span<ops::Type> outputs);
 
+// Whether every wanted output is known to have no elements: then there is nothing to run, however large the other
+// dims.
+bool is_empty(const graph::Node& node, std::span<const ops::Type> outputs);
+
 // Infers and runs `node` on values; absent inputs are default Values. Results have node.outputs.size() entries.
 Result<std::vector<Value>> evaluate_node(const ops::Op& op, const graph::Node& node, std::span<const Value> inputs,
                                          GraphRunner* graphs, Scratch& scratch);

@@ -544,6 +544,12 @@ Status Planner::plan_with_layouts(uint32_t n, const ops::Op& op) {
         has_last.push_back(id != graph::kAbsent && last_[id] != kNone && plain_[id] == kNone);
     }
     for (graph::ValueId id : node.outputs) out.push_back(id == graph::kAbsent ? ops::Type{} : type(id));
+    if (is_empty(node, out)) {
+        for (graph::ValueId id : node.outputs) {
+            if (id != graph::kAbsent) make(id, Layout::kPlain);
+        }
+        return {};
+    }
 
     std::vector<bool> constant;
     for (graph::ValueId id : node.inputs)

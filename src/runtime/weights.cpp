@@ -31,6 +31,10 @@ Status pack_bytes(const TensorView& like, size_t bytes, WeightStore::Pack pack, 
     return {};
 }
 
+Error cannot_lock(size_t bytes) {
+    return error(Code::kLimit, Detail::kLimit, "cannot lock ", bytes, " bytes of weights in memory");
+}
+
 }  // namespace
 
 void WeightStore::bind(Home home, size_t constant_bytes, uint64_t max_memory) {
@@ -174,9 +178,7 @@ Result<TensorView> WeightStore::staged(const TensorView& view, const Constant& c
 
 Result<os::Pages> WeightStore::allocate_pages(size_t bytes) const {
     COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(bytes, home_.page_flags));
-    if ((home_.page_flags & os::Pages::kLock) && !pages.locked()) {
-        return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(), " bytes of weights in memory");
-    }
+    if ((home_.page_flags & os::Pages::kLock) && !pages.locked()) return cannot_lock(pages.size());
     return pages;
 }
 
@@ -327,10 +329,14 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
     }
     if (found != bytes.size()) return error(Code::kInternal, "a packing lost bytes: ", found, " of ", bytes.size());
     if (constant.narrow) {
-        home_.decoded.pages->allow_writing();
+        os::Pages& pages = *home_.decoded.pages;
+        if (!pages.lock_again(static_cast<size_t>(view.as<std::byte>() - pages.data()), bytes.size())) {
+            return cannot_lock(bytes.size());
+        }
+        pages.allow_writing();
         std::ranges::copy(bytes, view.as<std::byte>());
-    } else {
-        home_.payload->write(offset_of(view.data), bytes);
+    } else if (!home_.payload->write(offset_of(view.data), bytes)) {
+        return cannot_lock(bytes.size());
     }
     // Its range is there again; the neighbours stay gone.
     const auto begin = reinterpret_cast<uintptr_t>(view.data);

@@ -17,6 +17,7 @@
 
 #include "catch.hpp"
 #include "folder.hpp"
+#include "locked.hpp"
 
 namespace coffer::os {
 namespace {
@@ -24,6 +25,7 @@ namespace {
 namespace fs = std::filesystem;
 
 using test::Folder;
+using test::locked_bytes;
 
 std::string content(const std::string& path) {
     const auto bytes = read_file(path, 1 << 20);
@@ -297,6 +299,27 @@ TEST_CASE("locked pages are there once they are touched") {
     CHECK(resident() == 0);
     pages.data()[4096] = std::byte{1};
     CHECK(resident() == 1);
+}
+
+TEST_CASE("pages that were given back can be locked again") {
+    constexpr long kSize = 4 * 4096;
+    const long before = locked_bytes();
+    Pages pages = Pages::allocate(kSize, Pages::kLock).value();
+    if (!pages.locked() || locked_bytes() == before) {
+        WARN("skipped: no memory may be locked");
+        return;
+    }
+    std::memset(pages.data(), 0x5a, kSize);
+    pages.protect_read_only();
+    CHECK(locked_bytes() == before + kSize);
+    pages.discard(4096, 2 * 4096);
+    CHECK(locked_bytes() == before + kSize / 2);
+    CHECK(pages.data()[4096] == std::byte{0});
+    REQUIRE(pages.lock_again(4097, 1));
+    CHECK(locked_bytes() == before + kSize / 4 * 3);
+    REQUIRE(pages.lock_again(4096, 2 * 4096));
+    CHECK(locked_bytes() == before + kSize);
+    CHECK(Pages::allocate(kSize, Pages::kPlain).value().lock_again(0, kSize));
 }
 
 TEST_CASE("cleared pages are zeros and can be written to, read-only and locked ones too") {

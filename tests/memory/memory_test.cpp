@@ -114,8 +114,8 @@ graph::Model model() {
     coffer::test::round_to_halves(halves);
     b.output(b.node("MatMul", {flat, b.constant("narrow", halves)}), "of narrow weights");
     for (const size_t size : {size_t{100}, size_t{50'000}}) {
-        const PrivateVector<float> bytes = noise(size / sizeof(float), static_cast<uint32_t>(size));
-        const Bytes view = std::as_bytes(std::span(bytes));
+        const PrivateVector<float> numbers = noise(size / sizeof(float), static_cast<uint32_t>(size));
+        const Bytes view = std::as_bytes(std::span(numbers));
         b.model.blobs.push_back({"attached " + std::to_string(size), {view.begin(), view.end()}});
     }
     b.model.name = "com.acme.detector";

@@ -6,6 +6,7 @@
 
 #include "catch.hpp"
 #include "coffer/kernels/dispatch.hpp"
+#include "runtime/evaluate.hpp"
 #include "runtime/graphs.hpp"
 
 // Counts every allocation of this program while `counting` is set.
@@ -177,6 +178,37 @@ TEST_CASE("an empty batch gives an empty result") {
     REQUIRE(runner->bind_input(0, Value(noise({0, 3, 16, 16}, 1))));
     REQUIRE(runner->run());
     CHECK(runner->output(0).tensor.shape() == Shape{0, 10});
+}
+
+TEST_CASE("nothing is run for outputs without elements, however large the other dims") {
+    constexpr int64_t kMany = int64_t{1} << 40;
+    for (const DType dtype : {DType::kFloat, DType::kString}) {  // planned, and evaluated
+        Builder b;
+        const auto x = b.input("x", type(dtype, {kMany, 0}));
+        const auto turned = b.node("Transpose", {x}, {{"perm", PrivateVector<int64_t>{1, 0}}});
+        const auto twice = b.node("Concat", {turned, turned}, {{"axis", int64_t{1}}});
+        b.output(dtype == DType::kFloat ? b.node("Trilu", {twice}) : b.node("Identity", {twice}), "y");
+        const auto runner = runner_of(b.build());
+        REQUIRE(runner->bind_input(0, Value(Tensor::create(dtype, Shape{kMany, 0}).value())));
+        REQUIRE(runner->run());
+        CHECK(runner->output(0).tensor.shape() == Shape{0, 2 * kMany});
+    }
+}
+
+TEST_CASE("an op that takes tensors alone refuses sequences and optionals") {
+    for (const ops::Op& op : ops::table()) {
+        const size_t count = static_cast<size_t>(std::max(op.facts->min_inputs, std::min(op.facts->max_inputs, 1)));
+        if (op.facts->any_kind || count == 0) continue;
+        for (const ValueKind kind : {ValueKind::kSequence, ValueKind::kOptional}) {
+            graph::Node node{op.facts->name, "n", std::vector<graph::ValueId>(count, 0), {1}, {}};
+            std::vector<ops::Type> in(count, {ValueKind::kTensor, DType::kFloat, Shape{2, 2}, true}), out(1);
+            in.back() = {kind, DType::kFloat, {}, false};
+            const std::vector<const TensorView*> known(count, nullptr);
+            const Status status = runtime::infer_node(op, node, in, known, nullptr, out);
+            REQUIRE(!status.ok());
+            CHECK(status.error().message().ends_with("is not a tensor"));
+        }
+    }
 }
 
 TEST_CASE("nodes whose shapes depend on data run between stages") {

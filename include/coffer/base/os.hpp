@@ -97,8 +97,10 @@ class Pages {
     void clear();  // writable again, and zeros
     // Huge pages where they fit into [offset, offset+size), which will soon be written from end to end.
     void prefer_huge(size_t offset, size_t size);
-    // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped.
+    // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped. Before they are used again,
+    // lock_again() says whether that is possible: kLock does not hold for them any more.
     void discard(size_t offset, size_t size);
+    [[nodiscard]] bool lock_again(size_t offset, size_t size);
 
  private:
     void overwrite();

@@ -22,7 +22,6 @@ struct BitCast {
                                  .inplace_input = 0};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         const int64_t to = c.attr_i("to");
         if (to < 0 || to >= kDTypeCount) return c.unsupported("unknown element type number ", to);
         const auto type = static_cast<DType>(to);

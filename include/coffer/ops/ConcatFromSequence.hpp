@@ -17,7 +17,8 @@ struct ConcatFromSequence {
                                  .max_outputs = 1,
                                  .attrs = attrs,
                                  .atol = 0,
-                                 .rtol = 0};
+                                 .rtol = 0,
+                                 .any_kind = true};
 
     static Status infer(InferContext& c) {
         COFFER_TRY(require_kind(c, 0, ValueKind::kSequence));

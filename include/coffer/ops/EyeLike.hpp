@@ -19,7 +19,6 @@ struct EyeLike {
                                  .rtol = 0};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         if (c.shape(0).rank() != 2) return c.fail("input has shape ", c.shape(0), ", not rank 2");
         COFFER_TRY_ASSIGN(const DType dtype, dtype_attr(c, "dtype", c.dtype(0)));
         if (!is_integer(dtype) && !is_floating(dtype) && dtype != DType::kBool) return c.fail("type ", dtype);

@@ -19,6 +19,7 @@ struct Identity {
                                  .layout = LayoutRule::kElementwise,
                                  .atol = 0,
                                  .rtol = 0,
+                                 .any_kind = true,
                                  .inplace_input = 0,
                                  .view = true};
 

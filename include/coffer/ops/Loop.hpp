@@ -16,7 +16,8 @@ struct Loop {
                                  .max_inputs = kVariadic,
                                  .min_outputs = 0,
                                  .max_outputs = kVariadic,
-                                 .attrs = attrs};
+                                 .attrs = attrs,
+                                 .any_kind = true};
 
     static Status infer(InferContext& c) {
         COFFER_TRY_ASSIGN(const size_t own, own_inputs(c, 2));

@@ -20,7 +20,6 @@ struct NonMaxSuppression {
                                  .rtol = 0};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         const Shape &boxes = c.shape(0), &scores = c.shape(1);
         if (c.dtype(0) != DType::kFloat || c.dtype(1) != DType::kFloat)
             return c.fail("boxes are ", c.dtype(0), ", scores ", c.dtype(1));

@@ -17,7 +17,8 @@ struct Optional {
                                  .max_outputs = 1,
                                  .attrs = attrs,
                                  .atol = 0,
-                                 .rtol = 0};
+                                 .rtol = 0,
+                                 .any_kind = true};
 
     static Status infer(InferContext& c) {
         if (c.has_input(0) && c.input(0).kind == ValueKind::kOptional) return c.fail("an optional of an optional");

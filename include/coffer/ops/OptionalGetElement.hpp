@@ -15,7 +15,8 @@ struct OptionalGetElement {
                                  .min_outputs = 1,
                                  .max_outputs = 1,
                                  .atol = 0,
-                                 .rtol = 0};
+                                 .rtol = 0,
+                                 .any_kind = true};
 
     static Status infer(InferContext& c) {
         switch (c.input(0).kind) {

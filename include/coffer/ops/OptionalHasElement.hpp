@@ -15,7 +15,8 @@ struct OptionalHasElement {
                                  .min_outputs = 1,
                                  .max_outputs = 1,
                                  .atol = 0,
-                                 .rtol = 0};
+                                 .rtol = 0,
+                                 .any_kind = true};
 
     static Status infer(InferContext& c) {
         c.set(0, DType::kBool, Shape{});

@@ -18,7 +18,6 @@ struct RegexFullMatch {
                                  .attrs = attrs};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         if (c.dtype(0) != DType::kString) return c.fail("type ", c.dtype(0));
         Regex regex;
         if (!regex.compile(c.attr_s("pattern"))) return c.unsupported("pattern '", c.attr_s("pattern"), "'");

@@ -24,7 +24,6 @@ struct Scan {
                                  .attrs = attrs};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         COFFER_TRY_ASSIGN(const Parts p, parts(c));
         COFFER_TRY_ASSIGN(const uint32_t body, graph_attr(c, "body"));
         std::vector<Type> in(c.inputs_.begin(), c.inputs_.begin() + static_cast<ptrdiff_t>(c.input_count()));

@@ -17,7 +17,6 @@ struct SequenceConstruct {
                                  .rtol = 0};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         for (size_t i = 0; i < c.input_count(); ++i) {
             if (!c.has_input(i)) return c.fail("input ", i, " is missing");
             if (c.dtype(i) != c.dtype(0)) return c.fail("types differ: ", c.dtype(0), " and ", c.dtype(i));

@@ -14,7 +14,8 @@ struct SequenceLength {
                                  .min_outputs = 1,
                                  .max_outputs = 1,
                                  .atol = 0,
-                                 .rtol = 0};
+                                 .rtol = 0,
+                                 .any_kind = true};
 
     static Status infer(InferContext& c) {
         COFFER_TRY(require_kind(c, 0, ValueKind::kSequence));

@@ -15,7 +15,8 @@ struct SequenceMap {
                                  .max_inputs = kVariadic,
                                  .min_outputs = 1,
                                  .max_outputs = kVariadic,
-                                 .attrs = attrs};
+                                 .attrs = attrs,
+                                 .any_kind = true};
 
     static Status infer(InferContext& c) {
         COFFER_TRY_ASSIGN(const size_t own, own_inputs(c, 1));

@@ -20,7 +20,6 @@ struct StringNormalizer {
                                  .attrs = attrs};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         const Shape& x = c.shape(0);
         const std::string_view action = c.attr_s("case_change_action");
         if (c.dtype(0) != DType::kString) return c.fail("type ", c.dtype(0));

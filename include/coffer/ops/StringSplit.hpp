@@ -19,7 +19,6 @@ struct StringSplit {
                                  .attrs = attrs};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         if (c.dtype(0) != DType::kString) return c.fail("type ", c.dtype(0));
         if (c.shape(0).rank() == kMaxRank) return c.fail("input has rank ", kMaxRank, " already");
         c.set_unknown(0, DType::kString);

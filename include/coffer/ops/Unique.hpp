@@ -21,7 +21,6 @@ struct Unique {
                                  .rtol = 0};
 
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         int axis = 0;
         if (c.has_attr("axis") && !normalize_axis(c.attr_i("axis"), c.shape(0).rank(), &axis)) {
             return c.fail("axis ", c.attr_i("axis"), " is outside rank ", c.shape(0).rank());

@@ -61,6 +61,7 @@ struct Facts {
     LayoutRule layout = LayoutRule::kPlain;
     // Largest accepted |kernel - reference| <= atol + rtol * |reference| for float32.
     double atol = 1e-6, rtol = 1e-5;
+    bool any_kind = false;      // an input may be a sequence or an optional; otherwise each is a tensor
     bool deterministic = true;  // false: RandomNormal..., never folded
     int inplace_input = -1;     // output 0 may share this input's memory (kernels run front to back)
     bool view = false;          // output 0 is input 0 under another shape (Reshape, Squeeze, Identity...)

@@ -35,13 +35,6 @@ inline Status check_size(const NodeContext& c, DType dtype, const Shape& shape) 
     return {};
 }
 
-inline Status require_tensors(const InferContext& c) {
-    for (size_t i = 0; i < c.input_count(); ++i) {
-        if (c.has_input(i) && c.input(i).kind != ValueKind::kTensor) return c.fail("input ", i, " is not a tensor");
-    }
-    return {};
-}
-
 // The element type named by an int attribute such as Cast's "to"; `otherwise` when it is absent.
 inline Result<DType> dtype_attr(const NodeContext& c, std::string_view name, DType otherwise) {
     if (!c.has_attr(name)) return otherwise;
@@ -186,7 +179,6 @@ class MoveContext {
 template <class Op>
 struct MoveOp {
     static Status infer(InferContext& c) {
-        COFFER_TRY(require_tensors(c));
         MoveContext m(c);
         return Op::move(m);
     }
