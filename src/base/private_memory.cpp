@@ -191,6 +191,14 @@ BudgetScope::BudgetScope(std::shared_ptr<MemoryBudget> budget) : outer_(std::mov
 BudgetScope::~BudgetScope() {
     std::swap(outer_, current_budget);
 }
+bool MemoryCharge::take(uint64_t bytes) {
+    const std::shared_ptr<MemoryBudget>& budget = BudgetScope::current();
+    if (!budget) return true;
+    if (!budget->charge(bytes)) return false;
+    budget_ = budget;
+    bytes_ = bytes;
+    return true;
+}
 const std::shared_ptr<MemoryBudget>& BudgetScope::current() {
     return current_budget;
 }

@@ -15,7 +15,7 @@ std::string to_text(const Shape& shape) {
 
 bool checked_nbytes(const Shape& shape, DType dtype, size_t* out) {
     constexpr int64_t kMostDim = int64_t{1} << 48;
-    if (std::ranges::any_of(shape.dims(), [](int64_t dim) { return dim > kMostDim; })) return false;
+    if (std::ranges::any_of(shape.dims(), [](int64_t dim) { return dim < 0 || dim > kMostDim; })) return false;
     const int bits = dtype == DType::kString ? static_cast<int>(sizeof(PrivateString)) * 8 : dtype_bits(dtype);
     int64_t n = 0;
     if (bits == 0 || !shape.checked_elements(&n)) return false;

@@ -63,6 +63,7 @@ struct Executor::Stage {
     bool complete = false;            // nothing is left to analyse after this stage
     std::vector<Tensor> own_outputs;  // by graph output: reused when the caller gives no memory
     std::vector<std::unique_ptr<Stage>> next;
+    MemoryCharge charge;  // of its analysis: a model decides how many stages follow each other
 };
 
 Executor::Executor(ExecutionContext* context, Executors* graphs, uint32_t graph)
@@ -171,6 +172,10 @@ Result<Executor::Stage*> Executor::next_stage(Stage& stage) {
     }
     auto next = std::make_unique<Stage>();
     next->key = std::move(key);
+    if (!next->charge.take(graph_.values.size() * sizeof(ValueFacts))) {
+        return error(Code::kLimit, Detail::kLimit, "graph ", index_,
+                     " has too many nodes whose shapes depend on values for the memory limit of this model");
+    }
     next->analysis = stage.analysis;
     Analysis& a = next->analysis;
     for (uint32_t n = 0; n < graph_.nodes.size(); ++n) {
@@ -189,7 +194,15 @@ Result<Executor::Stage*> Executor::next_stage(Stage& stage) {
     return stage.next.back().get();
 }
 
+// Of a subgraph, whose node passes what it likes.
+Status Executor::check_count(size_t inputs) const {
+    if (inputs == graph_.inputs.size()) return {};
+    return error(Code::kInvalidArgument, "graph ", index_, " has ", graph_.inputs.size(), " inputs, not ", inputs);
+}
+
 Status Executor::infer(std::span<const ops::Type> inputs, std::span<ops::Type> outputs) {
+    COFFER_TRY(check_count(inputs.size()));
+    COFFER_TRY(check_time());
     COFFER_TRY_ASSIGN(const WeightStore::Planning planning, context_->weights->begin());
     Analysis a = begin_analysis(*context_->model, index_);
     for (size_t i = 0; i < inputs.size(); ++i) {
@@ -365,6 +378,8 @@ Status Executor::collect(Stage& stage, std::span<const TensorView> buffers, std:
 
 Status Executor::run(std::span<const Value> inputs, std::span<const TensorView> buffers,
                      std::vector<Value>* outputs) {
+    COFFER_TRY(check_count(inputs.size()));
+    COFFER_TRY(check_time());  // a graph may have no steps that would
     types_.resize(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i) {
         types_[i] = type_of(inputs[i]);

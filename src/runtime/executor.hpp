@@ -86,6 +86,7 @@ class Executor {
     Status run_steps(Plan& plan);
     Status run_dynamic(Stage& stage);
     Status check_time() const;
+    Status check_count(size_t inputs) const;
     Status collect(Stage& stage, std::span<const TensorView> buffers, std::vector<Value>* outputs);
     Error mismatch(size_t output, const ops::Type& type) const;
     Value value_of(graph::ValueId id, const Analysis& a) const;

@@ -47,14 +47,14 @@ bool elementwise_choice(const std::vector<ops::Type>& in, const std::vector<ops:
                         const std::vector<bool>& only_last, const std::vector<bool>& constant, LayoutChoice* c) {
     const Shape& full = out[0].shape;
     if (full.rank() < 3) return false;
-    int64_t here = 0, elsewhere = 0;
+    double here = 0, elsewhere = 0;
     for (size_t i = 0; i < in.size(); ++i) {
         if (in[i].dtype == DType::kUndefined) continue;
         const Shape shape = padded(in[i].shape, full.rank());
         const bool same = same_in_both_layouts(shape);
         if (!same && in[i].shape.rank() != full.rank()) return false;
-        if (only_last[i]) here += shape.elements();
-        if (!only_last[i] && !same && !constant[i]) elsewhere += shape.elements();
+        if (only_last[i]) here += static_cast<double>(shape.elements());
+        if (!only_last[i] && !same && !constant[i]) elsewhere += static_cast<double>(shape.elements());
         c->inputs[i] = Layout::kChannelsLast;
         c->shapes[i] = shape;
     }
@@ -66,11 +66,12 @@ bool axis_choice(const std::vector<ops::Type>& in, const std::vector<ops::Type>&
                  const std::vector<bool>& only_last, const std::vector<bool>& constant, LayoutChoice* c) {
     const int rank = in[0].shape.rank();
     if (rank < 3 || out[0].shape.rank() != rank) return false;
-    int64_t here = 0, elsewhere = 0;
+    double here = 0, elsewhere = 0;
     for (size_t i = 0; i < in.size(); ++i) {
         if (in[i].dtype == DType::kUndefined || in[i].shape.rank() != rank) continue;
-        if (only_last[i]) here += in[i].shape.elements();
-        if (!only_last[i] && !constant[i] && !same_in_both_layouts(in[i].shape)) elsewhere += in[i].shape.elements();
+        if (only_last[i]) here += static_cast<double>(in[i].shape.elements());
+        if (!only_last[i] && !constant[i] && !same_in_both_layouts(in[i].shape))
+            elsewhere += static_cast<double>(in[i].shape.elements());
         c->inputs[i] = Layout::kChannelsLast;
     }
     for (size_t i = 0; i < out.size(); ++i) {
@@ -84,8 +85,8 @@ bool channels_choice(const std::vector<ops::Type>& in, const std::vector<ops::Ty
     const int rank = in[0].shape.rank();
     if (rank < 3 || out[0].shape.rank() != rank) return false;
     c->inputs[0] = c->outputs[0] = Layout::kChannelsLast;
-    // A residual comes in the layout of the output.
-    for (size_t i = 1; i < in.size(); ++i) {
+    // A residual comes in the layout of the output; input 1 are weights, which keep theirs.
+    for (size_t i = 2; i < in.size(); ++i) {
         if (!constant[i] && in[i].dtype != DType::kUndefined && in[i].shape == out[0].shape) {
             c->inputs[i] = Layout::kChannelsLast;
         }

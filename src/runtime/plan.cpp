@@ -276,6 +276,7 @@ class Planner {
     }
 
     Status plan_node(uint32_t n);
+    Status check_sizes(const graph::Node& node, std::span<const ops::Type> outputs) const;
     Status plan_with_layouts(uint32_t n, const ops::Op& op);
     const ops::Variant* accepted(const ops::Op& op, const graph::Node& node, std::span<const ops::Type> in,
                                  std::span<const ops::Type> out, std::span<const Layout> in_layouts,
@@ -535,6 +536,18 @@ Status Planner::plan_node(uint32_t n) {
     return plan_with_layouts(n, op);
 }
 
+// Ops compute with the sizes of their outputs before the arena is laid out: none may be more than there can be.
+Status Planner::check_sizes(const graph::Node& node, std::span<const ops::Type> outputs) const {
+    for (size_t i = 0; i < outputs.size(); ++i) {
+        const size_t bytes = nbytes(outputs[i]);
+        if (node.outputs[i] == graph::kAbsent || bytes <= r_.max_arena_bytes) continue;
+        if (r_.external[node.outputs[i]] && bytes <= os::memory_limit()) continue;  // in memory of the caller
+        return error(Code::kLimit, Detail::kLimit, "output ", i, " of ", node.op, " needs ", bytes,
+                     " bytes, the cap is ", r_.max_arena_bytes);
+    }
+    return {};
+}
+
 Status Planner::plan_with_layouts(uint32_t n, const ops::Op& op) {
     const graph::Node& node = g_.nodes[n];
     std::vector<ops::Type> in, out;
@@ -544,6 +557,7 @@ Status Planner::plan_with_layouts(uint32_t n, const ops::Op& op) {
         has_last.push_back(id != graph::kAbsent && last_[id] != kNone && plain_[id] == kNone);
     }
     for (graph::ValueId id : node.outputs) out.push_back(id == graph::kAbsent ? ops::Type{} : type(id));
+    COFFER_TRY(check_sizes(node, out));
     if (is_empty(node, out)) {
         for (graph::ValueId id : node.outputs) {
             if (id != graph::kAbsent) make(id, Layout::kPlain);
@@ -641,7 +655,12 @@ Status Planner::finish() {
 }  // namespace
 
 Result<std::unique_ptr<Plan>> make_plan(const PlanRequest& request) {
-    return Planner(request).run();
+    try {
+        return Planner(request).run();
+    } catch (const std::bad_alloc&) {
+        return error(Code::kOutOfMemory, "no memory for a plan of graph ", request.graph,
+                     ", or more than the limit of this model");
+    }
 }
 
 }  // namespace coffer::runtime

@@ -204,7 +204,7 @@ Result<std::byte*> WeightStore::allocate(size_t bytes) {
 
 Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
                                              const void* arg) {
-    const Key key{src.data, std::string(name)};
+    const Key key{src.data, message({name, " of ", src.dtype, " ", src.shape, " in ", bytes})};
     if (const auto it = forms_.find(key); it != forms_.end()) return &it->second;
     if (bytes > max_memory_ || total_ > max_memory_ - bytes) {
         return error(Code::kLimit, Detail::kLimit, "packed weights of ", total_, " and ", bytes,

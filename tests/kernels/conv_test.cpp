@@ -194,6 +194,28 @@ TEST_CASE("Convolution sizes", "[conv]") {
           "(1, 2, 6, 6)");
 }
 
+TEST_CASE("steps that no convolution takes may be anything", "[conv]") {
+    const int64_t huge = int64_t{1} << 60;
+    for (const Geometry& g : {
+             Geometry{.x = {1, 16, 1, 4},
+            .w = {16, 1, 1, 3},
+            .strides = {huge, huge},
+            .dilations = {huge, 1},
+            .group = 16},
+             Geometry{.x = {1, 16, 4, 4}, .w = {16, 1, 3, 3}, .strides = {huge, huge}, .group = 16},
+             Geometry{.x = {1, 16, 4, 4}, .w = {16, 16, 1, 2}, .strides = {1, huge}},
+             Geometry{.x = {1, 15, 4, 4}, .w = {16, 15, 1, 1}, .strides = {huge, huge}, .dilations = {huge, huge}},
+         }) {
+        INFO(to_text(g.x) << " by " << to_text(g.w));
+        CHECK(check_variants(conv_case(g, true), tolerance(g), 1e-5) > 0);
+    }
+    const Geometry turned{.x = {1, 4, 1}, .w = {4, 1, 3}, .strides = {huge}, .pads = {1, 0}, .group = 4};
+    NodeCase c{.op = "ConvTranspose", .attrs = attrs_of(turned)};
+    c.inputs = {random_tensor(turned.x, 1), random_tensor(turned.w, 2)};
+    c.constant = {false, true};
+    CHECK(check_variants(c, 1e-6, 1e-5) > 0);
+}
+
 TEST_CASE("Convolutions refuse hostile attributes", "[conv]") {
     const int64_t huge = std::numeric_limits<int64_t>::max();
     const Shape x{1, 4, 8, 8}, w{6, 4, 3, 3};
@@ -217,6 +239,9 @@ TEST_CASE("Convolutions refuse hostile attributes", "[conv]") {
         {.x = {4, 8}, .w = {6, 4}},
         {.x = x, .w = w, .auto_pad = "SAME"},
         {.x = {1, 4, 2, 2}, .w = w},
+        {.x = {1, 0, 8, 8}, .w = {6, 0, 3, 3}},
+        {.x = {1, 4, 8, 0}, .w = w, .pads = {1, 3, 1, 3}},
+        {.x = x, .w = w, .strides = {huge / 2, 1}, .pads = {huge / 4, 0, 0, 0}},
     };
     for (const Geometry& g : bad) {
         INFO(to_text(g.x) << " by " << to_text(g.w));
@@ -235,6 +260,7 @@ TEST_CASE("Convolutions refuse hostile attributes", "[conv]") {
         {.x = x, .w = wt, .pads = {9, 9, 9, 9}},
         {.x = x, .w = {3, 6, 3, 3}},
         {.x = x, .w = wt, .group = 3},
+        {.x = {1, 0, 8, 8}, .w = {0, 6, 3, 3}},
     };
     for (const Geometry& g : bad_transposed) {
         INFO(to_text(g.x) << " by " << to_text(g.w));

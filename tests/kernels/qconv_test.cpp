@@ -159,6 +159,19 @@ TEST_CASE("convolutions refuse shapes that do not fit") {
     CHECK_FALSE(NodeRunner(c).infer().ok());
     c.attrs = {{"strides", PrivateVector<int64_t>{0, 1}}};
     CHECK_FALSE(NodeRunner(c).infer().ok());
+    // Without channels nothing is summed, over taps that may be as many as one likes.
+    const int64_t many = int64_t{1} << 31;
+    c.attrs = {};
+    c.inputs = {Tensor::create(DType::kUint8, {1, 0, many, many, many}).value(),
+                Tensor::create(DType::kUint8, {1, 0, many, many, many}).value()};
+    CHECK_FALSE(NodeRunner(c).infer().ok());
+}
+
+TEST_CASE("steps that no quantized convolution takes may be anything") {
+    NodeCase c{.op = "ConvInteger", .constant = {false, true}};
+    c.inputs = {bytes(false, {1, 3, 4, 4}, 1), bytes(true, {4, 3, 3, 3}, 2)};
+    c.attrs = {{"strides", PrivateVector<int64_t>{1, int64_t{1} << 62}}};
+    CHECK(check_variants(c, 1e-30, 0) > 0);
 }
 
 }  // namespace

@@ -110,6 +110,18 @@ TEST_CASE("DynamicQuantizeLinear") {
         c.inputs = {random_tensor({70, 501}, 9, low, high)};
         CHECK(check_variants(c, 1e-30, 0) > 0);
     }
+    // Extremes from which no zero point follows: an infinite scale, and one that underflows.
+    for (const float x : {-std::numeric_limits<float>::infinity(), 1e-45f}) {
+        NodeCase c{.op = "DynamicQuantizeLinear", .inputs = {of_type(DType::kFloat, {1}, {x})}, .outputs = 3};
+        for (const kernels::ArchId arch : kernels::available()) {
+            NodeRunner runner(c);
+            REQUIRE(runner.infer().ok());
+            std::vector<Tensor> outputs;
+            const auto ran = runner.variant(0, arch, ops::Layout::kPlain, &outputs);
+            REQUIRE((ran.ok() && *ran));
+            CHECK(load_int(outputs[2].view(), 0) == 0);
+        }
+    }
 }
 
 TEST_CASE("QLinearAdd and QLinearMul") {

@@ -195,6 +195,14 @@ TEST_CASE("QMatMul refuses what makes no sense") {
     c = fused({4, 8, 16}, 1);
     c.inputs[1] = Tensor();  // a float x is needed then
     CHECK(refused(c));
+    // The result of a product with a vector has no columns that a bias could follow.
+    NodeCase vector{.op = "ai.coffer::QMatMul"};
+    vector.inputs = {random_tensor({2, 5, 3}, 1), Tensor(), Tensor(), bytes(false, {3}, 2),
+                     Tensor::scalar(0.1f),        Tensor(), Tensor(), Tensor(),
+                     random_tensor({2, 5}, 3)};
+    CHECK(refused(vector));
+    vector.inputs[8] = random_tensor({1}, 3);
+    CHECK_FALSE(refused(vector));
 }
 
 }  // namespace

@@ -132,8 +132,24 @@ TEST_CASE("MaxPool tells where the first of equal values is", "[pool]") {
 }
 
 TEST_CASE("a huge kernel costs no more than its input", "[pool]") {
-    const int64_t huge = int64_t{1} << 40;
+    const int64_t huge = int64_t{1} << 24;
     CHECK(run(pool("MaxPool", row({1, 2}), {huge}, {huge}, {huge, 0})).size() == 1);
+}
+
+TEST_CASE("steps that no window takes may be anything", "[pool]") {
+    const int64_t huge = int64_t{1} << 62;
+    for (const char* op : {"MaxPool", "AveragePool", "LpPool"}) {
+        const NodeCase c = pool(op, random_tensor({1, 3, 1, 8}, 1), {1, 1}, {huge, 1}, {}, {huge, huge});
+        CHECK(run(c).size() == 24);
+        CHECK(check_variants(c, 1e-6, 1e-6) >= (std::string_view(op) == "LpPool" ? 0 : 1));
+    }
+    // 2^60 elements of padding before the input would have to be counted through.
+    CHECK(refusal(pool("MaxPool", random_tensor({1, 1, 8, 8}, 1), {1, 1}, {huge, 1}, {huge / 2, 0, 0, 0}))
+              .find("too large") != std::string::npos);
+    // A window that sees padding alone, however large the axis beside the one without elements.
+    NodeCase nothing = pool("MaxPool", Tensor::create(DType::kFloat, {1, 1, int64_t{1} << 20, 0}).value(),
+                            {1 << 20, 1}, {}, {0, 1, 0, 0});
+    CHECK(refusal(nothing).find("has no elements") != std::string::npos);
 }
 
 TEST_CASE("pools refuse what makes no sense", "[pool]") {

@@ -123,6 +123,16 @@ TEST_CASE("activations take their parameters in order", "[rnn]") {
     CHECK(run("Relu", {}, {}, -1) == 0);
 }
 
+TEST_CASE("recurrent layers refuse steps without numbers, however many", "[rnn]") {
+    const int64_t many = int64_t{1} << 31;
+    for (const Shape& x : {Shape{many, many, 0}, Shape{many, 1, 0}}) {
+        NodeCase c{.op = "RNN", .outputs = 2};
+        c.inputs = {Tensor::create(DType::kFloat, x).value(), Tensor::create(DType::kFloat, {1, 1, 0}).value(),
+                    random_tensor({1, 1, 1}, 1)};
+        CHECK(refusal(c).find("not possible") != std::string::npos);
+    }
+}
+
 TEST_CASE("recurrent layers refuse what makes no sense", "[rnn]") {
     const auto good = [] { return layer(kLayers[3], {2, 3, 4, 5}, "forward", false, true, true); };
     REQUIRE(refusal(good()).empty());

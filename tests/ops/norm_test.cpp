@@ -78,6 +78,12 @@ TEST_CASE("row normalizations refuse what does not fit") {
                         .attrs = {{"stash_type", int64_t{7}}},
                         .inputs = {x, random_tensor({3}, 2)}}),
                Catch::Contains("stash_type 7"));
+    // Rows without elements still have statistics.
+    NodeCase rows{.op = "com.microsoft::SimplifiedLayerNormalization",
+                  .inputs = {empty(DType::kFloat, {5, 0}), empty(DType::kFloat, {0})},
+                  .outputs = 2};
+    const std::vector<Tensor> statistics = reference(rows);
+    for (const float inverse : statistics[1].span<float>()) CHECK(std::isnan(inverse));
     CHECK_THAT(
         refusal({.op = "LayerNormalization", .inputs = {values<float>(Shape{}, {1}), values<float>(Shape{}, {1})}}),
         Catch::Contains("no axis"));

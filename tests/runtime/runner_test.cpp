@@ -211,6 +211,118 @@ TEST_CASE("an op that takes tensors alone refuses sequences and optionals") {
     }
 }
 
+TEST_CASE("a subgraph that has not the inputs its node passes is refused") {
+    for (const char* op : {"Loop", "Scan", "SequenceMap"}) {
+        Builder b;
+        b.model.graphs.emplace_back();
+        const auto x = b.input("x", type(DType::kFloat, {3}));
+        b.output(b.constant("inner", Tensor::scalar(1.0f), 1), "y", {}, 1);
+        std::vector<graph::ValueId> inputs{x};
+        std::vector<graph::Attr> attrs{{"body", graph::GraphRef{1}}};
+        if (std::string_view(op) == "Loop") inputs = {graph::kAbsent, graph::kAbsent, x};
+        if (std::string_view(op) == "Scan") attrs.push_back({"num_scan_inputs", int64_t{1}});
+        if (std::string_view(op) == "SequenceMap") inputs = {b.node("SequenceConstruct", {x})};
+        b.output(b.node(op, inputs, attrs), "out");
+        const auto runner = runner_of(b.build());
+        REQUIRE(runner->bind_input(0, Value(noise({3}, 1))));
+        const Status status = runner->run();
+        REQUIRE(!status.ok());
+        CHECK(status.error().code() == Code::kInvalidArgument);
+        CHECK(status.error().message().find("has 0 inputs") != std::string::npos);
+    }
+}
+
+TEST_CASE("a loop whose body has nothing to do ends with its deadline") {
+    Builder b;
+    b.model.graphs.emplace_back();
+    const auto x = b.input("x", type(DType::kFloat, {3}));
+    b.input("i", type(DType::kInt64, {}), 1);
+    const auto condition = b.input("condition", type(DType::kBool, {}), 1), carried = b.input("carried", {}, 1);
+    b.model.graphs[1].outputs = {condition, carried};
+    b.output(b.node("Loop", {graph::kAbsent, graph::kAbsent, x}, {{"body", graph::GraphRef{1}}}), "out");
+    const auto runner = runner_of(b.build());
+    REQUIRE(runner->bind_input(0, Value(noise({3}, 1))));
+    const Status status = runner->run(20'000'000);
+    REQUIRE(!status.ok());
+    CHECK(status.error().code() == Code::kDeadline);
+}
+
+TEST_CASE("an output larger than there can be is refused before an op plans for it") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {1, 1, 1, -1}));
+    const auto sizes = b.constant("sizes", Tensor::of<int64_t>(std::array<int64_t, 4>{1, 1, 1, int64_t{1} << 40}));
+    const auto large =
+        b.node("Resize", {x, graph::kAbsent, graph::kAbsent, sizes}, {{"mode", std::string("nearest")}});
+    b.output(b.node("ReduceMax", {large}), "y");
+    const auto runner = runner_of(b.build());
+    REQUIRE(runner->bind_input(0, Value(noise({1, 1, 1, 2}, 1))));
+    const Status status = runner->run();
+    REQUIRE(!status.ok());
+    CHECK(status.error().code() == Code::kLimit);
+}
+
+TEST_CASE("statistics alone of a normalization, indices alone of a pool") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {2, 1, 2, 4}));
+    const auto only = [&](graph::ValueId result, const std::string& name) {
+        b.model.graphs[0].nodes.back().outputs = {graph::kAbsent, result};
+        b.output(result, name);
+    };
+    only(b.node("LayerNormalization", {x, b.constant("scale", noise({4}, 1))}), "mean");
+    only(b.node("MaxPool", {x}, {{"kernel_shape", PrivateVector<int64_t>{2, 2}}}), "indices");
+    const auto runner = runner_of(b.build());
+    const std::vector<float> in{1, 2, 3, 6, 0, 0, 0, 0, 4, 4, 4, 4, 9, 1, 1, 1};
+    const Tensor tensor = Tensor::of<float>(in);
+    REQUIRE(runner->bind_input(0, Value(Tensor::wrap({tensor.view().data, DType::kFloat, {2, 1, 2, 4}}, nullptr))));
+    REQUIRE(runner->run());
+    CHECK(floats(runner->output(0)) == std::vector<float>{3, 0, 4, 3});
+    const auto indices = runner->output(1).tensor.span<int64_t>();
+    CHECK(std::vector<int64_t>(indices.begin(), indices.end()) == std::vector<int64_t>{1, 2, 3, 12, 9, 10});
+}
+
+TEST_CASE("weights that are an input are read as they are, whatever the layout of the rest") {
+    // The weights have the shape of the output.
+    const Tensor w = noise({2, 2, 3, 3}, 2);
+    std::vector<std::vector<float>> results;
+    for (const bool constant : {true, false}) {
+        Builder b;
+        const auto x = b.input("x", type(DType::kFloat, {2, 2, 5, 5}));
+        const auto weights = constant ? b.constant("w", w) : b.input("w", type(DType::kFloat, {2, 2, 3, 3}));
+        b.output(b.node("Conv", {x, weights}), "y");
+        const auto runner = runner_of(b.build());
+        REQUIRE(runner->bind_input(0, Value(noise({2, 2, 5, 5}, 1))));
+        if (!constant) REQUIRE(runner->bind_input(1, Value(w)));
+        REQUIRE(runner->run());
+        results.push_back(floats(runner->output(0)));
+    }
+    CHECK(results[0] == results[1]);
+}
+
+TEST_CASE("nodes that pack the same weights in different ways have each their own") {
+    // Read as one group for each channel, or as one for two outputs: one is depthwise, the other is not.
+    const std::pair<Shape, std::array<int64_t, 2>> cases[] = {
+        {{64, 1, 3, 3}, {64, 32}}, {{144, 1, 3, 3}, {144, 16}}, {{40, 6, 3, 3}, {1, 2}}};
+    for (const auto& [shape, groups] : cases) {
+        std::vector<std::vector<float>> results[2];
+        for (const bool shared : {true, false}) {
+            Builder b;
+            const graph::ValueId w = b.constant("w", noise(shape, 1));
+            for (size_t i = 0; i < 2; ++i) {
+                const auto x = b.input("x" + std::to_string(i), type(DType::kFloat, {1, groups[i] * shape[1], 8, 8}));
+                const auto weights = shared || i == 0 ? w : b.constant("again", noise(shape, 1));
+                b.output(b.node("Conv", {x, weights}, {{"group", groups[i]}}), "y" + std::to_string(i));
+            }
+            const auto runner = runner_of(b.build());
+            for (size_t i = 0; i < 2; ++i) {
+                REQUIRE(runner->bind_input(i, Value(noise({1, groups[i] * shape[1], 8, 8}, 2))));
+            }
+            REQUIRE(runner->run());
+            for (size_t i = 0; i < 2; ++i) results[shared].push_back(floats(runner->output(i)));
+        }
+        CHECK(results[0] == results[1]);
+    }
+}
+
 TEST_CASE("nodes whose shapes depend on data run between stages") {
     // y = relu(x[nonzero(x)]) + 1
     Builder b;

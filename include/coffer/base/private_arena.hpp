@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <memory>
 #include <vector>
 
 #include "coffer/base/checked.hpp"
@@ -15,10 +16,14 @@ class PrivateArena {
     PrivateArena(const PrivateArena&) = delete;
     PrivateArena& operator=(const PrivateArena&) = delete;
     ~PrivateArena() {
-        for (const Block& block : blocks_) release_private(block.data, block.size);
+        for (const Block& block : blocks_) {
+            release_private(block.data, block.size);
+            if (budget_) budget_->refund(block.size);
+        }
     }
 
-    // Zero; nullptr when there is no memory. At most 64-byte aligned.
+    // Zero; nullptr when there is no memory, or the budget of the thread that made this object has no more. At most
+    // 64-byte aligned.
     void* allocate(size_t size, size_t alignment) {
         if ((blocks_.empty() || !fits(blocks_.back(), size, alignment)) && !add(size)) return nullptr;
         Block& block = blocks_.back();
@@ -41,12 +46,16 @@ class PrivateArena {
     bool add(size_t least) {
         Block& block = blocks_.emplace_back();
         block.size = std::max(least, kBlock);
-        block.data = static_cast<std::byte*>(allocate_private(block.size));
-        if (block.data) return true;
+        if (!budget_ || budget_->charge(block.size)) {
+            block.data = static_cast<std::byte*>(allocate_private(block.size));
+            if (block.data) return true;
+            if (budget_) budget_->refund(block.size);
+        }
         blocks_.pop_back();
         return false;
     }
 
+    std::shared_ptr<MemoryBudget> budget_ = BudgetScope::current();
     std::vector<Block> blocks_;
 };
 

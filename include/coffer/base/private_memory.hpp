@@ -49,6 +49,23 @@ class MemoryBudget {
     const uint64_t limit_;
 };
 
+// Bytes that are charged to a budget as long as it exists; without a budget, any.
+class MemoryCharge {
+ public:
+    MemoryCharge() = default;
+    MemoryCharge(const MemoryCharge&) = delete;
+    MemoryCharge& operator=(const MemoryCharge&) = delete;
+    ~MemoryCharge() {
+        if (budget_) budget_->refund(bytes_);
+    }
+    // Once; false when the budget of this thread has no more.
+    [[nodiscard]] bool take(uint64_t bytes);
+
+ private:
+    std::shared_ptr<MemoryBudget> budget_;
+    uint64_t bytes_ = 0;
+};
+
 // While it exists, Tensor::create() of this thread charges `budget`.
 class BudgetScope {
  public:

@@ -67,18 +67,20 @@ template <class A>
 static inline void qgemm_fill(A* dst, size_t count, A value) {
     for (size_t i = 0; i < count; ++i) dst[i] = value;
 }
-// Sum of a packed row. Engines that take signed bytes count them as such.
+// Sum of a packed row, which may wrap. Engines that take signed bytes count them as such.
 template <class Arch>
 inline int32_t qgemm_row_sum(const int16_t* a, size_t count) {
-    int32_t sum = 0;
-    for (size_t i = 0; i < count; ++i) sum += a[i];
-    return sum;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < count; ++i) sum += uint32_t(int32_t(a[i]));
+    return int32_t(sum);
 }
 template <class Arch>
 inline int32_t qgemm_row_sum(const uint8_t* a, size_t count) {
-    int32_t sum = 0;
-    for (size_t i = 0; i < count; ++i) sum += Arch::dotprod ? int32_t(static_cast<int8_t>(a[i])) : int32_t(a[i]);
-    return sum;
+    uint32_t sum = 0;
+    for (size_t i = 0; i < count; ++i) {
+        sum += Arch::dotprod ? uint32_t(int32_t(static_cast<int8_t>(a[i]))) : uint32_t(a[i]);
+    }
+    return int32_t(sum);
 }
 
 // Rows of a plain matrix.
@@ -141,10 +143,13 @@ struct QEmit {
  private:
     void correct(size_t row, size_t rows, size_t column, int32_t* sums, size_t stride) const {
         for (size_t r = 0; r < rows; ++r, sums += stride) {
-            const I sum(row_sums[row + r]);
-            for (size_t i = 0; i < kQPanel; i += I::size) {
-                (I::load_aligned(sums + i) - sum * I::load_unaligned(weight_zero + column + i))
-                    .store_aligned(sums + i);
+            // Sums wrap, which only unsigned ones may do where xsimd multiplies one by one.
+            using U = xsimd::batch<uint32_t, typename I::arch_type>;
+            auto* const wrapped = reinterpret_cast<uint32_t*>(sums);
+            const auto* const zeros = reinterpret_cast<const uint32_t*>(weight_zero + column);
+            const U sum(static_cast<uint32_t>(row_sums[row + r]));
+            for (size_t i = 0; i < kQPanel; i += U::size) {
+                (U::load_aligned(wrapped + i) - sum * U::load_unaligned(zeros + i)).store_aligned(wrapped + i);
             }
         }
     }

@@ -155,7 +155,8 @@ inline void dynamic_parameters(const float* extremes, size_t units, float* scale
     }
     *scale = most == least ? 1.0f : (most - least) / 255.0f;
     const float z = -least / *scale;
-    *zero = int32_t(__builtin_nearbyintf(z < 0 ? 0 : z > 255 ? 255 : z));
+    // Where the extremes give no number: 0.
+    *zero = int32_t(__builtin_nearbyintf(!(z > 0) ? 0 : z > 255 ? 255 : z));
 }
 
 template <class Arch>

@@ -48,14 +48,15 @@ struct MaxPool : PoolFast<MaxPool, kernels::PoolKind::kMax> {
         const TensorView &src = c.input(0), &dst = c.output(0);
         PoolGeometry g;
         COFFER_TRY(pool_geometry(c, src.shape, &g));
-        const int64_t in = src.shape.elements(2, src.shape.rank()), out = dst.shape.elements(2, dst.shape.rank());
+        const Shape windows = pool_output(src.shape, g);  // either output may be unwanted
+        const int64_t in = src.shape.elements(2, src.shape.rank()), out = windows.elements(2, windows.rank());
         const bool column_major = c.attr_i("storage_order") == 1;
-        const double lowest = dst.dtype == DType::kInt8    ? -128
-                              : dst.dtype == DType::kUint8 ? 0
+        const double lowest = src.dtype == DType::kInt8    ? -128
+                              : src.dtype == DType::kUint8 ? 0
                                                            : -std::numeric_limits<double>::infinity();
         int64_t* const indices = c.has_output(1) ? c.output(1).as<int64_t>() : nullptr;
         PoolWindow window{g};
-        for (int64_t i = 0; i < dst.elements(); ++i, window.next()) {
+        for (int64_t i = 0; i < windows.elements(); ++i, window.next()) {
             const int64_t plane = i / out * in;
             double best = lowest;
             std::array<int64_t, kMaxSpatial> where{};
@@ -67,7 +68,7 @@ struct MaxPool : PoolFast<MaxPool, kernels::PoolKind::kMax> {
                 if (!found || x >= best) where = at;
                 found = true;
             });
-            store_double(dst, i, best);
+            if (c.has_output(0)) store_double(dst, i, best);
             if (indices) indices[i] = plane + (column_major ? column_major_offset(g, where) : window.offset(where));
         }
         return {};

@@ -2,7 +2,7 @@
 // and the readable loops. Nothing fast here: see conv_plan.hpp.
 #pragma once
 
-#include "coffer/ops/op.hpp"
+#include "coffer/ops/family/window.hpp"
 
 namespace coffer::ops {
 
@@ -76,6 +76,8 @@ struct ConvShape {
             }
             a.out = (padded - a.extent) / a.stride + 1;
         }
+        for (int i = 0; i < s.spatial; ++i) COFFER_TRY(settle_axis(c, &s.axes[i], s.axes[i].in));
+        COFFER_TRY(check_windowed(c, x, s.output()));
         return s;
     }
 
@@ -112,14 +114,16 @@ struct ConvShape {
             if (full < pads) return c.fail("pads of axis ", i, " take ", pads, " of ", full, " elements");
             a.out = a.in == 0 ? 0 : full - pads;
         }
+        for (int i = 0; i < s.spatial; ++i) COFFER_TRY(settle_axis(c, &s.axes[i], s.axes[i].out));
+        COFFER_TRY(check_windowed(c, x, s.output()));
         return s;
     }
 
  private:
     int64_t product(int64_t Window::*member) const {
-        int64_t n = 1;
-        for (int i = 0; i < spatial; ++i) n *= axes[i].*member;
-        return n;
+        uint64_t n = 1;  // of an empty input it may wrap on the way to 0
+        for (int i = 0; i < spatial; ++i) n *= static_cast<uint64_t>(axes[i].*member);
+        return static_cast<int64_t>(n);
     }
 
     static Result<AutoPad> auto_pad(const NodeContext& c) {
@@ -134,6 +138,7 @@ struct ConvShape {
     static Result<ConvShape> common(const NodeContext& c, const Shape& x, const Shape& w, bool transposed) {
         if (x.rank() < 3) return c.fail("input needs a batch, channels and at least one axis: ", x);
         if (w.rank() != x.rank()) return c.fail("weights ", w, " do not fit input ", x);
+        if (x[1] == 0) return c.fail("input ", x, " has no channels");
         ConvShape s;
         s.spatial = x.rank() - 2;
         const auto rank = static_cast<size_t>(s.spatial);

@@ -37,10 +37,16 @@ struct PackJob {
     }
 };
 
-// "pack_f32 8x16 t": what tells apart two packings of one tensor.
-inline std::string pack_form(const kernels::PackParams& p) {
-    return message({"pack_f32 ", p.panels.lanes, "x", p.panels.width, "x", p.panels.last_width, " depth ",
-                    p.panels.depth, " taps ", p.taps, " strides ", p.tap_stride, " ", p.c_stride, " ", p.n_stride});
+// What tells apart two packings of one tensor: all that the kernel is told.
+inline std::string pack_form(const kernels::PackParams& p, size_t batch) {
+    std::string form = "pack_f32";
+    for (const size_t v : {p.panels.n, p.panels.depth, p.panels.lanes, p.panels.width, p.panels.last_width,
+                           p.panels.count, p.taps, p.channels, p.tap_stride, p.c_stride, p.n_stride, p.batch_stride,
+                           p.inner_batch, p.inner_stride, p.src_offset, batch}) {
+        form += ' ';
+        form += std::to_string(v);
+    }
+    return form;
 }
 
 // Panels of input `i`: an operand that holds them when the steps planned later run.
@@ -53,7 +59,7 @@ inline Result<Operand> plan_panels(PlanContext& c, size_t i, const kernels::Pack
     if (bytes == 0) return Operand::at(nullptr);
     if (c.is_constant(i)) {
         const PackJob job{pack, params, batch};
-        COFFER_TRY_ASSIGN(const void* packed, c.moved(i, pack_form(params), bytes, &PackJob::run, job));
+        COFFER_TRY_ASSIGN(const void* packed, c.moved(i, pack_form(params, batch), bytes, &PackJob::run, job));
         return Operand::at(packed);
     }
     const Operand packed = Operand::workspace(c.workspace(bytes));

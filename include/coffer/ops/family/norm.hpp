@@ -79,8 +79,8 @@ inline Status infer_row_norm(InferContext& c, const RowNorm& norm, DType statist
 inline Status row_norm_reference(RunContext& c, const RowNorm& norm) {
     const TensorView &src = c.input(0), &dst = c.output(0);
     const Shape& shape = src.shape;
-    const int64_t n = shape.elements(norm_axis(c, shape.rank()), shape.rank());
-    const int64_t rows = n == 0 ? 0 : src.elements() / n;
+    const int axis = norm_axis(c, shape.rank());
+    const int64_t rows = shape.elements(0, axis), n = shape.elements(axis, shape.rank());
     const double epsilon = c.attr_f("epsilon");
     const auto load = [&](size_t input, int64_t i, double absent) {
         if (!reads(c, input)) return absent;
@@ -110,7 +110,7 @@ inline Status row_norm_reference(RunContext& c, const RowNorm& norm) {
 // Fast when all is float32 and scale, bias are one value per element of a row.
 inline bool accepts_row_norm(const PlanContext& c, const RowNorm& norm) {
     const Shape& shape = c.input(0).shape;
-    if (c.input(0).dtype != DType::kFloat || shape.elements() == 0) return false;
+    if (c.input(0).dtype != DType::kFloat || shape.elements() == 0 || !c.has_output(0)) return false;
     const int axis = norm_axis(c, shape.rank());
     for (size_t i : {norm.scale, norm.bias, norm.skip, norm.skip_bias}) {
         if (!reads(c, i)) continue;

@@ -2,7 +2,7 @@
 // Geometry is worked out once by infer (with every size checked) and again, unchanged, by the reference.
 #pragma once
 
-#include "coffer/ops/op.hpp"
+#include "coffer/ops/family/window.hpp"
 
 namespace coffer::ops {
 
@@ -53,7 +53,7 @@ inline Status pool_axis(const NodeContext& c, std::string_view auto_pad, bool ce
         const int64_t total = std::max<int64_t>(0, (a->out - 1) * a->stride + extent - a->in);
         a->pad_begin = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
         a->pad_end = total - a->pad_begin;
-        return {};
+        return settle_axis(c, a, a->in);
     }
     if (extent > padded) {
         return c.fail("window of ", extent, " does not fit ", a->in, " elements with pads ", a->pad_begin, " and ",
@@ -63,7 +63,13 @@ inline Status pool_axis(const NodeContext& c, std::string_view auto_pad, bool ce
     a->out = room / a->stride + 1;
     // A window that would start beyond the input and its leading pad does not count.
     if (ceil_mode && room % a->stride != 0 && a->out * a->stride < a->in + a->pad_begin) ++a->out;
-    return {};
+    return settle_axis(c, a, a->in);
+}
+
+inline Shape pool_output(const Shape& in, const PoolGeometry& g) {
+    Shape out{in[0], in[1]};
+    for (int i = 0; i < g.rank; ++i) out.push_back(g.axes[static_cast<size_t>(i)].out);
+    return out;
 }
 
 // Reads kernel_shape, strides, dilations, pads, auto_pad and ceil_mode.
@@ -96,13 +102,7 @@ inline Status pool_geometry(const NodeContext& c, const Shape& shape, PoolGeomet
         }
         COFFER_TRY(pool_axis(c, auto_pad, c.attr_i("ceil_mode") != 0 && auto_pad != "VALID", &a));
     }
-    return {};
-}
-
-inline Shape pool_output(const Shape& in, const PoolGeometry& g) {
-    Shape out{in[0], in[1]};
-    for (int i = 0; i < g.rank; ++i) out.push_back(g.axes[static_cast<size_t>(i)].out);
-    return out;
+    return check_windowed(c, shape, pool_output(shape, *g));
 }
 
 // The window of one output position.

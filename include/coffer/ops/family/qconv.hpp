@@ -23,6 +23,7 @@ struct QConvShape {
 
 inline Result<QConvShape> q_conv_shape(const NodeContext& c, const Shape& x, const Shape& w) {
     if (x.rank() < 3) return c.fail("input ", x, " must be (N, C, spatial...)");
+    if (x[1] == 0) return c.fail("input ", x, " has no channels");
     if (w.rank() != x.rank()) return c.fail("input ", x, " and weights ", w, " differ in rank");
     QConvShape s;
     s.batch = x[0];
@@ -64,9 +65,10 @@ inline Result<QConvShape> q_conv_shape(const NodeContext& c, const Shape& x, con
             a.pad_end = pads[i + n];
         }
         COFFER_TRY(pool_axis(c, auto_pad, false, &a));
-        s.taps *= a.kernel;
         s.output.push_back(a.out);
     }
+    s.taps = w.elements(2, w.rank());
+    COFFER_TRY(check_windowed(c, x, s.output));
     return s;
 }
 

@@ -62,6 +62,9 @@ inline Result<DType> q_check(const InferContext& c, const QRoles& r, int64_t row
     const bool dynamic = r.x_scale >= 0 && !q_has(c, r.x_scale);  // x is float, quantized inside
     COFFER_TRY(expect_type(c, x, dynamic ? types(DType::kFloat) : data));
     COFFER_TRY(expect_type(c, w, data));
+    if (is_integer(c.dtype(w)) != (dynamic || is_integer(c.dtype(x)))) {
+        return c.fail("types ", c.dtype(x), " and ", c.dtype(w), " do not go together");
+    }
     if (!dynamic && q_has(c, r.x_zero)) COFFER_TRY(expect_same_type(c, static_cast<size_t>(r.x_zero), x));
     if (dynamic && q_has(c, r.x_zero)) return c.fail("x_zero_point without x_scale");
     if (q_has(c, r.w_zero)) COFFER_TRY(expect_same_type(c, static_cast<size_t>(r.w_zero), w));

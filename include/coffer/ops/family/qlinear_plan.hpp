@@ -222,6 +222,9 @@ class QStripPacker {
     std::vector<uint8_t> safe_;  // no pair of products saturates 16 bits
 };
 
+inline void add_wrapping(int32_t* sum, int32_t value) {
+    *sum = static_cast<int32_t>(static_cast<uint32_t>(*sum) + static_cast<uint32_t>(value));
+}
 // The sum of `n` weights side by side; unsigned ones count from -128. Eight at a time, in the bytes of two words.
 inline int32_t q_sum_run(const uint8_t* src, size_t n, bool is_signed) {
     constexpr uint64_t kLow = 0x00ff00ff00ff00ff, kPairs = 0x0000ffff0000ffff;
@@ -249,7 +252,8 @@ inline void q_sum_rows(const uint8_t* src, size_t columns, size_t stride, size_t
     const uint64_t flip = is_signed ? 0x8080808080808080 : 0;
     const auto add_column = [&](size_t column, size_t first, size_t rows) {
         for (size_t i = first; i < first + rows; ++i) {
-            sums[column] += static_cast<uint8_t>(src[i * stride + column] ^ static_cast<uint8_t>(flip)) - 128;
+            add_wrapping(sums + column,
+                         static_cast<uint8_t>(src[i * stride + column] ^ static_cast<uint8_t>(flip)) - 128);
         }
     };
     for (size_t i = 0; i < k; i += 256) {  // as many bytes as 16 bits can hold the sum of
@@ -266,7 +270,7 @@ inline void q_sum_rows(const uint8_t* src, size_t columns, size_t stride, size_t
             }
             for (size_t j = 0; j < 8; ++j) {
                 const uint64_t sum = (j % 2 == 0 ? even : odd) >> (j / 2 * 16) & 0xffff;
-                sums[column + j] += static_cast<int32_t>(sum) - 128 * static_cast<int32_t>(rows);
+                add_wrapping(sums + column + j, static_cast<int32_t>(sum) - 128 * static_cast<int32_t>(rows));
             }
         }
         for (; column < columns; ++column) add_column(column, i, rows);
@@ -290,7 +294,7 @@ inline Status q_pack_sums(const TensorView& src, void* dst, const void* arg) {
                 sum = q_sum_run(src.as<const uint8_t>() + (g * o.columns + column) * o.k, o.k,
                                 src.dtype != DType::kUint8);
             } else {
-                o.read(src, g, column, [&](size_t, int8_t w) { sum += w; });
+                o.read(src, g, column, [&](size_t, int8_t w) { add_wrapping(&sum, w); });
             }
             sums[g * o.padded() + column] = sum;
         }
@@ -324,6 +328,10 @@ class QPlanner {
         if (!dynamic && x != DType::kInt8 && x != DType::kUint8) return false;
         const DType w = c.input(static_cast<size_t>(r.w)).dtype;
         if (w != DType::kInt8 && w != DType::kUint8) return false;
+        if (q_result(c, r) == QResult::kQuantized && dtype_bits(c.output(0).dtype) == 8 &&
+            !is_integer(c.output(0).dtype)) {
+            return false;  // float8
+        }
         for (const int role : {r.x_scale, r.w_scale, r.y_scale}) {
             if (q_has(c, role) && c.input(static_cast<size_t>(role)).dtype != DType::kFloat) return false;
         }
@@ -639,7 +647,7 @@ class QPlanner {
         const DepthwiseWeights all(*this);
         for (size_t i = 0; i < columns; ++i) {
             sums[i] = 0;
-            if (i < o_.columns) all.read(i, [&](size_t, int32_t weight) { sums[i] += weight; });
+            if (i < o_.columns) all.read(i, [&](size_t, int32_t weight) { add_wrapping(sums + i, weight); });
         }
         return static_cast<const int32_t*>(sums);
     }

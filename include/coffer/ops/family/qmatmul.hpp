@@ -18,6 +18,12 @@ inline Status q_matmul_infer(InferContext& c, const QRoles& r, TypeSet data = kQ
         if (!broadcast(bias, s.output, &out) || !(out == s.output) || bias.rank() > 2) {
             return c.fail("bias ", bias, " does not broadcast to ", s.output);
         }
+        // Its axes are the rows and columns of a matrix, which the product with a vector has not.
+        const bool columns = c.shape(static_cast<size_t>(r.w)).rank() > 1;
+        const bool rows = c.shape(static_cast<size_t>(r.x)).rank() > 1;
+        if (bias.elements() != 1 && (!columns || (!rows && bias.rank() > 1))) {
+            return c.fail("bias ", bias, " does not fit the product with a vector, ", s.output);
+        }
     }
     c.set(0, type, s.output);
     return {};

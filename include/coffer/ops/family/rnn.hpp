@@ -126,6 +126,12 @@ Status rnn_shape(const NodeContext& c, int64_t gates, Input input, RnnShape* s) 
     s->batch = x[layout == 1 ? 0 : 1];
     s->input = x[2];
     s->hidden = r[2];
+    // Steps without numbers, and all states together, may be as many as they like where nothing else holds them.
+    size_t states;
+    if (!checked_nbytes({s->seq, s->directions, s->batch, s->hidden}, DType::kDouble, &states) ||
+        (s->input == 0 && s->seq != 0)) {
+        return c.fail("X ", x, " and R ", r, " are not possible");
+    }
     int64_t rows;
     if (!checked_mul(gates, s->hidden, &rows) || !(w == Shape{s->directions, rows, s->input}) ||
         !(r == Shape{s->directions, rows, s->hidden})) {

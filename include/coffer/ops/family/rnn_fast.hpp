@@ -124,7 +124,9 @@ struct RnnFast {
             bias = zeros;
         }
         const size_t rows = p.seq * p.batch, pairs = (p.batch + 1) / 2;
-        const Operand projected = Operand::workspace(c.workspace(rows * width * sizeof(float)));
+        size_t projected_bytes;
+        if (!checked_mul(rows, width * sizeof(float), &projected_bytes)) return c.fail(rows, " steps are too many");
+        const Operand projected = Operand::workspace(c.workspace(projected_bytes));
         const Operand state = Operand::workspace(c.workspace(p.directions * p.batch * 4 * p.padded * sizeof(float)));
         const auto* stored = c.params(p);
         const Operand project[] = {Operand::input(0), Operand::at(w), Operand::at(bias), projected};
