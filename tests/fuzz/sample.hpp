@@ -12,10 +12,9 @@ namespace coffer::fuzz {
 
 inline Result<std::vector<std::byte>> encode_sample(const graph::Model& model) {
     COFFER_TRY_ASSIGN(const container::EncodedManifest manifest, container::encode_manifest(model, {}, {}));
-    std::vector<std::byte> out(manifest.plaintext.begin(),
-                               manifest.plaintext.begin() + static_cast<long>(manifest.size));
-    const size_t head = out.size();
-    out.resize(head + manifest.payload_end);
+    const size_t head = manifest.size;
+    std::vector<std::byte> out(head + manifest.payload_end);
+    std::copy_n(manifest.plaintext.begin(), head, out.begin());
     for (const container::Item& item : manifest.items) {
         const MutableBytes dst = MutableBytes(out).subspan(head + item.offset, item.nbytes);
         if (!item.tensor.valid()) {
