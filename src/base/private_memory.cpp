@@ -173,6 +173,30 @@ void* allocate_private_or_throw(size_t size) {
     return memory;
 }
 
+namespace {
+// In front of the characters: the budget that text is within, if any.
+using TextOwner = std::shared_ptr<MemoryBudget>;
+}  // namespace
+
+char* allocate_text_or_throw(size_t size) {
+    size_t total;
+    if (!checked_add(size, sizeof(TextOwner), &total)) throw std::bad_alloc();
+    const TextOwner& budget = BudgetScope::current();
+    if (budget && !budget->charge(total)) throw std::bad_alloc();
+    void* memory = allocate_private(total);
+    if (!memory) {
+        if (budget) budget->refund(total);
+        throw std::bad_alloc();
+    }
+    return reinterpret_cast<char*>(new (memory) TextOwner(budget) + 1);
+}
+void release_text(char* text, size_t size) noexcept {
+    auto* const owner = reinterpret_cast<TextOwner*>(text) - 1;
+    if (*owner) (*owner)->refund(size + sizeof(TextOwner));
+    owner->~TextOwner();
+    release_private(owner, size + sizeof(TextOwner));
+}
+
 bool MemoryBudget::charge(uint64_t bytes) {
     uint64_t used = used_.load(std::memory_order_relaxed);
     do {

@@ -231,8 +231,9 @@ void store_double(const TensorView& t, int64_t i, double value) {
         case DType::kFloat4E2M1: store_packed(t, i, 4, store_minifloat(t.dtype, value)); return;
         case DType::kBool: t.as<uint8_t>()[i] = value != 0; return;
         case DType::kUint64:
-            t.as<uint64_t>()[i] =
-                value >= 0x1p63 ? static_cast<uint64_t>(value) : static_cast<uint64_t>(truncate(value));
+            t.as<uint64_t>()[i] = value >= 0x1p64   ? std::numeric_limits<uint64_t>::max()
+                                  : value >= 0x1p63 ? static_cast<uint64_t>(value)
+                                                    : static_cast<uint64_t>(truncate(value));
             return;
         default: store_int(t, i, truncate(value));
     }

@@ -1,6 +1,7 @@
 #include "runtime/runner.hpp"
 
 #include "coffer/kernels/dispatch.hpp"
+#include "coffer/ops/family/move_elements.hpp"
 
 namespace coffer::runtime {
 namespace {
@@ -34,6 +35,13 @@ Status check(const graph::ValueInfo& info, const Value& value) {
     }
     if (fits) return {};
     return error(Code::kInvalidArgument, what(), " has shape ", t.shape(), ", the model takes ", declared(info.type));
+}
+
+Result<Tensor> copy_of(const Tensor& tensor) {
+    COFFER_TRY_ASSIGN(Tensor copy, Tensor::create(tensor.dtype(), tensor.shape()));
+    ops::copy_elements(copy.view(), 0, 1, tensor.view(), 0, 1,
+                       tensor.elements());  // strings have memory of their own
+    return copy;
 }
 
 }  // namespace
@@ -98,9 +106,7 @@ Status Runner::check_bound() const {
 Status Runner::reset() {
     const BudgetScope scope(budget_);
     for (size_t k = 0; k < states_.size(); ++k) {
-        const Tensor& initial = model_->states()[k].initial;
-        COFFER_TRY_ASSIGN(states_[k].current, Tensor::create(initial.dtype(), initial.shape()));
-        std::copy_n(initial.bytes().begin(), initial.nbytes(), states_[k].current.view().as<std::byte>());
+        COFFER_TRY_ASSIGN(states_[k].current, copy_of(model_->states()[k].initial));
         states_[k].spare = {};
     }
     return {};
@@ -123,7 +129,7 @@ Status Runner::bind_states() {
         const uint32_t at = model_->states()[k].output;
         const ops::Type& t = output_types_[at];
         buffers_[at] = {};
-        if (!t.shape_known || t.kind != ValueKind::kTensor) continue;
+        if (!t.shape_known || t.kind != ValueKind::kTensor || t.dtype == DType::kString) continue;
         Tensor& spare = states_[k].spare;
         if (!spare.valid() || spare.dtype() != t.dtype || !(spare.shape() == t.shape)) {
             COFFER_TRY_ASSIGN(spare, Tensor::create(t.dtype, t.shape));
@@ -154,9 +160,7 @@ Status Runner::run(uint64_t deadline_ns) {
     for (size_t k = 0; k < states_.size(); ++k) {
         const uint32_t at = model_->states()[k].output;
         if (!buffers_[at].data) {  // its memory belongs to the executor, which writes there again
-            const Tensor& made = outputs_[at].tensor;
-            COFFER_TRY_ASSIGN(states_[k].current, Tensor::create(made.dtype(), made.shape()));
-            std::copy_n(made.bytes().begin(), made.nbytes(), states_[k].current.view().as<std::byte>());
+            COFFER_TRY_ASSIGN(states_[k].current, copy_of(outputs_[at].tensor));
         } else {
             std::swap(states_[k].current, states_[k].spare);
         }

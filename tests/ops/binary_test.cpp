@@ -116,6 +116,12 @@ TEST_CASE("64-bit integers are exact and wrap") {
               .span<uint64_t>()[0] == ~uint64_t{0});
     CHECK(same(reference({.op = "Add", .inputs = {values<uint8_t>({200}), values<uint8_t>({100})}})[0],
                values<uint8_t>({44})));
+    for (const char* op : {"Add", "Sub", "Mul"}) {
+        CHECK(check_fast({.op = op, .inputs = {values<int64_t>({kBig, kLow, kLow}), values<int64_t>({2, -1, 1})}}) >
+              0);
+        constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
+        CHECK(check_fast({.op = op, .inputs = {values<int32_t>({kMost, -kMost}), values<int32_t>({-2, 5})}}) > 0);
+    }
 }
 
 TEST_CASE("shifts over the width leave the sign") {

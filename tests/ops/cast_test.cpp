@@ -39,6 +39,8 @@ TEST_CASE("64-bit integers are rounded once") {
     const int64_t x = (int64_t{1} << 60) + (int64_t{1} << 36) + 1;  // just above half a unit of float32
     CHECK(reference(cast(values<int64_t>({x}), DType::kFloat))[0].span<float>()[0] == static_cast<float>(x));
     CHECK(reference(cast(values<uint64_t>({~uint64_t{0}}), DType::kDouble))[0].span<double>()[0] == 0x1p64);
+    CHECK(same(reference(cast(values<double>({0x1p64, 1e300, HUGE_VAL, 0x1p63}), DType::kUint64))[0],
+               values<uint64_t>({~uint64_t{0}, ~uint64_t{0}, ~uint64_t{0}, uint64_t{1} << 63})));
     CHECK(same(reference(cast(values<int16_t>({200, -1}), DType::kInt8))[0], values<int8_t>({-56, -1})));
     CHECK(same(reference(cast(values<float>({0.25f, kNaN, -0.0f}), DType::kBool))[0],
                values<bool>({true, true, false})));

@@ -65,6 +65,23 @@ Result<std::vector<Value>> run(const char* op_name, std::vector<graph::Attr> att
     return std::move(c.results);
 }
 
+// Counts how often the subgraph is inferred.
+struct Infer final : ops::InferContext {
+    using InferContext::InferContext;
+    std::function<void(std::span<const ops::Type>, std::span<ops::Type>)> body;
+    int rounds = 0;
+
+    Status infer_graph(uint32_t, std::span<const ops::Type> inputs, std::span<ops::Type> outputs) override {
+        ++rounds;
+        body(inputs, outputs);
+        return {};
+    }
+};
+
+ops::Type tensor(DType dtype, const Shape& shape) {
+    return {ValueKind::kTensor, dtype, shape, true};
+}
+
 Value number(int64_t x) {
     return Value(Tensor::scalar(x));
 }
@@ -179,4 +196,110 @@ TEST_CASE("sequences are built, changed and joined") {
     const Value nothing = run("Optional", {{"dtype", int64_t{1}}}, {}, 1).value()[0];
     CHECK(nothing.items.empty());
     CHECK(run("OptionalGetElement", {}, {nothing}, 1).error().message().find("empty") != std::string::npos);
+}
+
+TEST_CASE("slices without elements may be of any number") {
+    constexpr int64_t kMany = int64_t{1} << 40;
+    const Value x(empty(DType::kFloat, Shape{kMany, 3, 0}));
+    const std::vector<graph::Attr> attrs{
+        kBody, {"num_scan_inputs", int64_t{1}}, {"scan_input_axes", PrivateVector<int64_t>{1}}};
+    const Body one = [](uint32_t, std::span<const Value> in, std::vector<Value>* out) -> Status {
+        CHECK(in[0].tensor.shape() == Shape{kMany, 0});
+        *out = {Value(Tensor::scalar(1.0f))};
+        return {};
+    };
+    CHECK(same(run("Scan", attrs, {x}, 1, one).value()[0].tensor, values<float>({1, 1, 1})));
+
+    const Value column(empty(DType::kFloat, Shape{kMany, 1, 0}));
+    const Value split = run("SplitToSequence", {{"axis", int64_t{1}}}, {column}, 1).value()[0];
+    CHECK(split.items.size() == 1);
+    CHECK(run("ConcatFromSequence", {{"axis", int64_t{1}}}, {split}, 1).value()[0].tensor.shape() ==
+          Shape{kMany, 1, 0});
+    // One part has all elements; the others do not cost a look at each row.
+    const Value rows(random_of(DType::kUint8, Shape{1000000, 1}, 1));
+    Tensor sizes = empty(DType::kInt64, Shape{100001});
+    sizes.span<int64_t>()[0] = 1;
+    const Value parts = run("SplitToSequence", {{"axis", int64_t{1}}}, {rows, Value(sizes)}, 1).value()[0];
+    CHECK(parts.items.size() == 100001);
+    CHECK(same(run("ConcatFromSequence", {{"axis", int64_t{1}}}, {parts}, 1).value()[0].tensor, rows.tensor));
+}
+
+TEST_CASE("Scan refuses slices that no tensor can be") {
+    constexpr int64_t kMany = int64_t{1} << 48;
+    graph::Node node{"Scan", "n", {0}, {1}, {kBody, {"num_scan_inputs", int64_t{1}}}};
+    const ops::Op& op = *ops::find("Scan");
+    Infer c(*op.facts, node);
+    c.body = [](auto, auto) { FAIL("inferred"); };
+    const std::vector<ops::Type> in{tensor(DType::kFloat, Shape{0, kMany, kMany})};
+    std::vector<ops::Type> out(1);
+    c.inputs_ = in;
+    c.outputs_ = out;
+    const Status status = op.infer(c);
+    REQUIRE(!status.ok());
+    CHECK(status.error().message().find("too large") != std::string::npos);
+}
+
+TEST_CASE("Loop infers its body three times at most") {
+    // Each carried value has the shape that the one before it had: one more loses its shape in every round.
+    constexpr size_t kCarried = 10;
+    graph::Node node{"Loop", "n", {graph::kAbsent, graph::kAbsent}, {}, {kBody}};
+    std::vector<ops::Type> in(2), out(kCarried);
+    for (uint32_t i = 0; i < kCarried; ++i) {
+        node.inputs.push_back(2 + i);
+        node.outputs.push_back(100 + i);
+        in.push_back(tensor(DType::kFloat, Shape{1}));
+    }
+    const ops::Op& op = *ops::find("Loop");
+    Infer c(*op.facts, node);
+    c.body = [](std::span<const ops::Type> types, std::span<ops::Type> results) {
+        results[0] = tensor(DType::kBool, Shape{});
+        results[1] = tensor(DType::kFloat, Shape{2});
+        for (size_t i = 1; i < kCarried; ++i) results[1 + i] = types[2 + i - 1];
+    };
+    c.inputs_ = in;
+    c.outputs_ = out;
+    REQUIRE(op.infer(c).ok());
+    CHECK(c.rounds == 3);
+    for (const ops::Type& t : out) CHECK_FALSE(t.shape_known);
+
+    c.rounds = 0;
+    c.body = [](std::span<const ops::Type> types, std::span<ops::Type> results) {
+        results[0] = tensor(DType::kBool, Shape{});
+        results[1] = tensor(DType::kFloat, Shape{2});
+        for (size_t i = 1; i < kCarried; ++i) results[1 + i] = types[2 + i];
+    };
+    REQUIRE(op.infer(c).ok());
+    CHECK(c.rounds == 2);
+    CHECK_FALSE(out[0].shape_known);
+    CHECK(out[1].shape_known);  // the others keep theirs
+}
+
+TEST_CASE("SequenceMap makes no sequences of sequences") {
+    const Value two = run("SequenceConstruct", {}, {number(1), number(2)}, 1).value()[0];
+    const Body nested = [&](uint32_t, std::span<const Value>, std::vector<Value>* out) -> Status {
+        *out = {two};
+        return {};
+    };
+    const auto result = run("SequenceMap", {kBody}, {two}, 1, nested);
+    REQUIRE_FALSE(result.ok());
+    CHECK(result.error().message().find("not a tensor") != std::string::npos);
+}
+
+TEST_CASE("text that a loop collects is within the memory limit") {
+    const auto budget = std::make_shared<MemoryBudget>(1 << 20);
+    int64_t trips = 0;
+    const Body talk = [&](uint32_t, std::span<const Value>, std::vector<Value>* out) -> Status {
+        ++trips;
+        const Tensor t = empty(DType::kString, Shape{1});
+        t.span<PrivateString>()[0] = PrivateString(10000, 'a');
+        *out = {truth(true), Value(t)};
+        return {};
+    };
+    {
+        const BudgetScope scope(budget);
+        CHECK_THROWS_AS(run("Loop", {kBody}, {number(1000), truth(true)}, 1, talk), std::bad_alloc);
+    }
+    CHECK(trips > 90);
+    CHECK(trips < 110);
+    CHECK(budget->charge(budget->limit()));  // all of it came back
 }

@@ -124,6 +124,10 @@ TEST_CASE("forests that are none", "[ml][forest]") {
     CHECK(says(refused(kRoots, 1, 2), "root 2 is also a child"));
     CHECK(says(refused(kRoots, 1, 0), "root 0 is also a child, or is named twice"));
     CHECK(refused(kNodes, 1, kLeaf) == "");  // leaf 1
+    // More weights than there are.
+    CHECK(says(refused(kNodes, 5, 1), "leaf 1 has several weights and several nodes"));
+    CHECK(says(refused(kNodes, 5, 1, dense()), "leaf 1 has several weights and several nodes"));
+    CHECK(refused(kNodes, 11, 0) == "");  // leaf 0 has one
     CHECK(says(refused(kNodes, 5, 3), "node 1 is leaf 3 of 3"));
     CHECK(says(refused(kNodes, 5, UINT32_MAX), "node 1 is leaf 4294967295 of 3"));
     CHECK(says(refused(kNodes, 5, 3, dense()), "node 1 is leaf 3 of 3"));

@@ -137,6 +137,10 @@ TEST_CASE("support vector models refuse lists that do not fit", "[ml]") {
     CHECK_FALSE(refusal(ml("SVMClassifier", {matrix(1, {0, 0})},
                            {{"classlabels_ints", Ints{0, 1}}, {"vectors_per_class", Ints{1, INT64_MAX}}}, 2))
                     .empty());
+    // Vectors of no features, without a pair of classes that has coefficients for them.
+    CHECK(refusal(ml("SVMClassifier", {Tensor::create(DType::kFloat, {1, 0}).value()},
+                     {{"classlabels_ints", Ints{7}}, {"vectors_per_class", Ints{(int64_t{1} << 61) - 5}}}, 2))
+              .find("for 1 class") != std::string::npos);
 }
 
 TEST_CASE("map ops say that maps are not supported", "[ml]") {

@@ -68,3 +68,20 @@ TEST_CASE("hostile trees are refused", "[ml][tree]") {
     REQUIRE_FALSE(result.ok());
     CHECK(result.error().message().find("several parents") != std::string::npos);
 }
+
+TEST_CASE("a tree cannot be named twice", "[ml][tree]") {
+    NodeCase c{.op = "ai.onnx.ml::TreeEnsemble", .inputs = {values<float>({1, 1}, {1})}};
+    c.attrs = {{"tree_roots", Ints{0}},
+               {"nodes_modes", values<uint8_t>({0})},
+               {"nodes_splits", values<float>({0})},
+               {"nodes_featureids", Ints{0}},
+               {"nodes_truenodeids", Ints{0}},
+               {"nodes_trueleafs", Ints{1}},
+               {"nodes_falsenodeids", Ints{0}},
+               {"nodes_falseleafs", Ints{1}},
+               {"leaf_targetids", Ints{0}},
+               {"leaf_weights", values<float>({3})}};
+    CHECK(refusal(c) == "");
+    c.attrs[0].value = Ints{0, 0};
+    CHECK(refusal(c).find("root 0 is named twice") != std::string::npos);
+}

@@ -137,6 +137,7 @@ TEST_CASE("hostile shapes and attributes are refused with their values") {
     refused({.op = "Reshape", .inputs = {x, ints({1, 1, 1, 1, 1, 1, 1, 1, 6})}}, "rank 9");
     refused({.op = "Reshape", .inputs = {x, values<float>({6})}}, "float32");
     refused({.op = "Flatten", .attrs = {{"axis", int64_t{3}}}, .inputs = {x}}, "axis 3");
+    refused({.op = "Flatten", .inputs = {empty(DType::kFloat, Shape{0, 65535, 65537, 641, 6700417})}}, "too large");
     refused({.op = "Squeeze", .inputs = {x, ints({0})}}, "is not 1");
     refused({.op = "Unsqueeze", .inputs = {x, ints({0, 0})}}, "given twice");
     refused({.op = "Unsqueeze", .inputs = {x, ints({0, 1, 2, 3, 4, 5, 6})}}, "rank 9");
@@ -204,6 +205,8 @@ TEST_CASE("hostile shapes and attributes are refused with their values") {
             "too large");
     refused({.op = "Einsum", .attrs = {{"equation", std::string("ij,j")}}, .inputs = {x}}, "operands");
     refused({.op = "Einsum", .attrs = {{"equation", std::string("ii")}}, .inputs = {x}}, "an axis is 2 and 3");
+    const std::vector<Tensor> eight(8, random_tensor(Shape{256}, 1));
+    refused({.op = "Einsum", .attrs = {{"equation", std::string("a,b,c,d,e,f,g,h->")}}, .inputs = eight}, "too many");
     refused({.op = "DFT", .inputs = {random_tensor(Shape{1, 4, 1}, 1), values<int64_t>(Shape{}, {-4})}},
             "dft_length -4");
     refused({.op = "HannWindow", .inputs = {values<int64_t>(Shape{}, {-1})}}, "size -1");
@@ -211,6 +214,14 @@ TEST_CASE("hostile shapes and attributes are refused with their values") {
              .attrs = {{"strides", PrivateVector<int64_t>{0, 1}}},
              .inputs = {random_tensor(Shape{1, 1, 1}, 1), ints({1, 1}), ints({1, 1})}},
             "stride 0");
+    refused({.op = "Col2Im",
+             .attrs = {{"pads", PrivateVector<int64_t>{INT64_MIN, 0, INT64_MAX, 0}}},
+             .inputs = {random_tensor(Shape{1, 1, 1}, 1), ints({2, 1}), ints({1, 1})}},
+            "pads -9223372036854775808");
+    refused({.op = "RoiAlign",
+             .attrs = {{"sampling_ratio", int64_t{65}}},
+             .inputs = {random_tensor(Shape{1, 1, 2, 2}, 1), random_tensor(Shape{1, 4}, 1), ints({0})}},
+            "sampling_ratio 65");
     refused({.op = "RandomUniform", .attrs = {{"shape", PrivateVector<int64_t>{-1}}}}, "negative");
 }
 
@@ -247,4 +258,92 @@ TEST_CASE("random ops repeat with a seed and keep to their range") {
     for (float v : n.span<float>()) mean += v / 4000, square += (v - 5) * (v - 5) / 4000;
     CHECK(mean == Approx(5).margin(0.1));
     CHECK(square == Approx(1).margin(0.1));
+}
+
+TEST_CASE("dims beside one of no elements may be huge, and cost nothing") {
+    constexpr int64_t kMany = int64_t{1} << 31;
+    const auto none = [](const Shape& shape) { return empty(DType::kFloat, shape); };
+    CHECK(reference({.op = "Unique",
+                     .attrs = {{"axis", int64_t{1}}},
+                     .inputs = {none(Shape{int64_t{1} << 40, 2, 0})},
+                     .outputs = 4})[0]
+              .shape() == Shape{int64_t{1} << 40, 1, 0});
+    CHECK(reference({.op = "NonMaxSuppression",
+                     .inputs = {none(Shape{kMany, 0, 4}), none(Shape{kMany, kMany, 0}), ints({5})}})[0]
+              .shape() == Shape{0, 3});
+    CHECK(same(reference({.op = "RoiAlign",
+                          .inputs = {none(Shape{1, 1, kMany, 0}), values<float>(Shape{1, 4}, {0, 0, 1, 1e30f}),
+                                     ints({0})}})[0],
+               values<float>(Shape{1, 1, 1, 1}, {0})));
+    CHECK(same(reference({.op = "MaxRoiPool",
+                          .attrs = {{"pooled_shape", PrivateVector<int64_t>{1, 1}}},
+                          .inputs = {none(Shape{1, 1, int64_t{1} << 40, 0}),
+                                     values<float>(Shape{1, 5}, {0, 0, 0, 1, 1e15f})}})[0],
+               values<float>(Shape{1, 1, 1, 1}, {0})));
+    CHECK(same(reference({.op = "GridSample",
+                          .inputs = {none(Shape{1, 1, 0, kMany, kMany}), random_tensor(Shape{1, 1, 1, 1, 3}, 1)}})[0],
+               values<float>(Shape{1, 1, 1, 1, 1}, {0})));
+    CHECK(reference({.op = "Flatten", .inputs = {none(Shape{kMany, 0, kMany})}})[0].shape() == Shape{kMany, 0});
+    CHECK(same(reference({.op = "Einsum",
+                          .attrs = {{"equation", std::string("abc,abd->")}},
+                          .inputs = {none(Shape{kMany, kMany, 0}), none(Shape{kMany, kMany, 0})}})[0],
+               values<float>(Shape{}, {0})));
+}
+
+TEST_CASE("Pad is inferred without a look at what it repeats") {
+    NodeCase c{.op = "Pad",
+               .attrs = {{"mode", std::string("wrap")}},
+               .inputs = {values<float>({1}), ints({0, int64_t{1} << 40})},
+               .constant = {false, true}};
+    NodeRunner runner(c);
+    REQUIRE(runner.infer().ok());
+    CHECK(runner.output_shape() == Shape{(int64_t{1} << 40) + 1});
+}
+
+TEST_CASE("a transform longer than its input is that of zeros behind it") {
+    const auto padded = [](const Tensor& x, int64_t n) {
+        const Tensor y = empty(DType::kFloat, Shape{1, n, x.shape()[2]});
+        std::copy_n(x.span<float>().begin(), std::min(x.elements(), y.elements()), y.span<float>().begin());
+        return y;
+    };
+    for (const int64_t dim : {1, 5, 6}) {
+        for (const int64_t n : {1, 2, 4, 5, 6, 9, 10, 11, 16}) {
+            for (const int64_t inverse : {0, 1}) {
+                for (const int64_t onesided : {0, 1}) {
+                    const Tensor x = random_tensor(Shape{1, dim, onesided && !inverse ? 1 : 2}, 1);
+                    NodeCase c{.op = "DFT",
+                               .attrs = {{"inverse", inverse}, {"onesided", onesided}},
+                               .inputs = {x, values<int64_t>(Shape{}, {n})}};
+                    const Tensor y = reference(c)[0];
+                    c.inputs[0] = padded(x, n);
+                    INFO(dim << " of " << n << " inverse " << inverse << " onesided " << onesided);
+                    CHECK(same(y, reference(c)[0]));
+                }
+            }
+        }
+    }
+    // The work is that of what is there.
+    const Tensor one = values<float>(Shape{1, 1, 1}, {3});
+    const Tensor y = reference({.op = "DFT", .inputs = {one, values<int64_t>(Shape{}, {1 << 20})}})[0];
+    CHECK(y.span<float>()[2 * 777777] == 3);
+}
+
+TEST_CASE("columns that lie in the padding add nothing") {
+    NodeCase c{.op = "Col2Im",
+               .attrs = {{"pads", PrivateVector<int64_t>{kHuge, 0, 0, 0}},
+                         {"strides", PrivateVector<int64_t>{INT64_MAX, 1}}},
+               .inputs = {values<float>(Shape{1, 1, 3}, {1, 2, 3}), ints({3, 3}), ints({1, 1})}};
+    const Tensor y = reference(c)[0];
+    CHECK(y.shape() == Shape{1, 1, 3, 3});
+    for (const float v : y.span<float>()) CHECK(v == 0);
+}
+
+TEST_CASE("many samples of many classes") {
+    constexpr int64_t kMany = 100000;
+    const Tensor x = empty(DType::kFloat, Shape{1, kMany});
+    const Tensor y =
+        reference({.op = "Multinomial", .attrs = {{"sample_size", kMany}, {"seed", 1.0f}}, .inputs = {x}})[0];
+    double mean = 0;
+    for (const int32_t v : y.span<int32_t>()) mean += v / double(kMany);
+    CHECK(mean == Approx(kMany / 2.0).epsilon(0.02));
 }

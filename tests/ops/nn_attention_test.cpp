@@ -101,3 +101,18 @@ TEST_CASE("RotaryEmbedding refuses positions outside its cache", "[attention]") 
     c.attrs = {{"rotary_embedding_dim", int64_t{3}}};
     CHECK(refusal(c).find("rotates 3 of 4") != std::string::npos);
 }
+
+TEST_CASE("heads are no more than there are elements for them", "[attention]") {
+    NodeCase c = attention({1, 1, 0}, {1, 1, 0});
+    c.attrs = {{"q_num_heads", (int64_t{1} << 61) + 1}, {"kv_num_heads", int64_t{1}}};
+    CHECK(refusal(c).find("for 2305843009213693953 heads") != std::string::npos);
+    constexpr int64_t kMany = int64_t{1} << 40;
+    const auto none = [](const Shape& shape) { return Tensor::create(DType::kFloat, shape).value(); };
+    for (const char* op : {"Attention", "LinearAttention"}) {
+        NodeCase wide{.op = op, .inputs = {none({0, 1, kMany}), none({0, 1, 1}), none({0, 1, kMany})}};
+        wide.attrs = {{"q_num_heads", kMany}, {"kv_num_heads", int64_t{1}}};
+        if (wide.op == "LinearAttention") wide.attrs.push_back({"update_rule", std::string("linear")});
+        INFO(op);
+        CHECK(refusal(wide).find("1099511627776 heads of 1099511627776 values") != std::string::npos);
+    }
+}

@@ -137,6 +137,27 @@ TEST_CASE("other normalizations") {
                      .attrs = {{"size", std::numeric_limits<int64_t>::max()}},
                      .inputs = {random_tensor({1, 2, 3}, 1)}})[0]
               .shape() == Shape{1, 2, 3});
+    for (int64_t size = 1; size < 20; ++size) {
+        Tensor x = random_tensor({2, 7, 3}, 1);
+        x.span<float>()[4] = 1e18f;
+        const Tensor expected = empty(DType::kFloat, x.shape());
+        for (int64_t i = 0; i < 42; ++i) {
+            double squares = 0;
+            for (int64_t k = 0; k < 7; ++k) {
+                const int64_t away = k - i / 3 % 7;
+                const double v = x.span<float>()[static_cast<size_t>(i + away * 3)];
+                if (away >= -((size - 1) / 2) && away <= size / 2) squares += v * v;
+            }
+            store_double(expected.view(), i, load_double(x.view(), i) / std::pow(1 + squares / double(size), 0.5));
+        }
+        INFO("size " << size);
+        CHECK(same(
+            reference({.op = "LRN", .attrs = {{"size", size}, {"alpha", 1.0f}, {"beta", 0.5f}}, .inputs = {x}})[0],
+            expected));
+    }
+    // A window costs no more than its ends.
+    CHECK(reference({.op = "LRN", .attrs = {{"size", int64_t{500000}}}, .inputs = {random_tensor({1, 1000000}, 1)}})
+              .size() == 1);
     CHECK_THAT(refusal({.op = "MeanVarianceNormalization", .inputs = {random_tensor({1, 2}, 1)}}),
                Catch::Contains("axis 2"));
 }

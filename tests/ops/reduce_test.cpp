@@ -79,6 +79,9 @@ TEST_CASE("empty sets give the neutral element") {
     CHECK(std::isnan(of("ReduceMean", DType::kFloat)));
     CHECK(of("ReduceMean", DType::kInt64) == 0);
     CHECK(reference(reduce("ReduceSum", empty(DType::kFloat, {0, 3}), {1}))[0].shape() == Shape{0, 1});
+    constexpr int64_t kMany = int64_t{1} << 31;
+    CHECK(same(reference(reduce("ReduceProd", empty(DType::kFloat, {0, kMany, kMany, kMany}), {0, 1, 2, 3}, 0))[0],
+               values<float>(Shape{}, {1})));
 }
 
 TEST_CASE("integers are reduced exactly") {

@@ -93,3 +93,30 @@ TEST_CASE("Resize variants leave to the reference what they do not do") {
     CHECK(check_fast(resize(random_tensor(Shape{4, 4, 4}, 1), "linear", "half_pixel", values<float>({2, 2, 2}))) ==
           0);
 }
+
+TEST_CASE("no variant of Resize looks at every place of a huge axis") {
+    for (const char* mode : {"nearest", "linear"}) {
+        NodeCase c = resize(random_tensor(Shape{1}, 1), mode, "half_pixel", Tensor());
+        c.inputs.push_back(values<int64_t>({int64_t{1} << 40}));
+        c.constant = {false, false, false, true};
+        NodeRunner runner(c);
+        REQUIRE(runner.infer().ok());
+        for (size_t v = 0; v < runner.op().variants.size(); ++v) {
+            const auto planned = runner.plan(v, kernels::available().front(), ops::Layout::kPlain);
+            REQUIRE(planned.ok());
+            CHECK(*planned == nullptr);
+        }
+    }
+}
+
+TEST_CASE("a region that is given at run time is looked at") {
+    NodeCase c = resize(values<float>(Shape{2}, {1, 2}), "nearest", "tf_crop_and_resize", Tensor());
+    c.inputs[1] = values<float>({1, 1});
+    c.inputs.push_back(values<int64_t>({4}));
+    c.constant = {false, false, false, true};
+    CHECK(same(reference(c)[0], values<float>({2, 2, 2, 2})));
+    CHECK(check_fast(c) == 0);
+    c.inputs[1] = values<float>({0, 1});
+    c.constant[1] = true;
+    CHECK(check_fast(c) > 0);
+}

@@ -446,3 +446,46 @@ TEST_CASE("an index out of range is an error, not a read") {
         CHECK(status.error().code() == Code::kInvalidArgument);
     }
 }
+
+TEST_CASE("a state of strings is carried like any other") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kString, {2}));
+    const auto s = b.input("s", type(DType::kString, {2}));
+    const auto next = b.node("StringConcat", {s, x});
+    b.output(next, "next", type(DType::kString, {2}));
+    b.output(b.node("Identity", {next}), "y", type(DType::kString, {2}));
+    b.model.states.push_back({"s", "next", std::nullopt});
+    const auto runner = runner_of(b.build());
+    const Tensor words = Tensor::create(DType::kString, Shape{2}).value();
+    words.span<PrivateString>()[0] = "a";
+    words.span<PrivateString>()[1] = "more than fits into the object itself ";
+    for (int round = 0; round < 2; ++round) {
+        PrivateString first, second;
+        for (int i = 0; i < 5; ++i) {
+            REQUIRE(runner->bind_input(0, Value(words)));
+            REQUIRE(runner->run());
+            first += words.span<PrivateString>()[0];
+            second += words.span<PrivateString>()[1];
+            CHECK(runner->output(0).tensor.span<PrivateString>()[0] == first);
+            CHECK(runner->output(0).tensor.span<PrivateString>()[1] == second);
+        }
+        REQUIRE(runner->reset());
+    }
+}
+
+TEST_CASE("attention that is asked for its cache alone does not look at queries") {
+    constexpr int64_t kMany = int64_t{1} << 40;
+    Builder b;
+    const auto q = b.input("q", type(DType::kFloat, {1, 1, kMany, 0}));
+    const auto k = b.input("k", type(DType::kFloat, {1, 1, 3, 0}));
+    const auto v = b.input("v", type(DType::kFloat, {1, 1, 3, 4}));
+    const auto cache = b.node("Attention", {q, k, v});
+    b.model.graphs[0].nodes.back().outputs = {graph::kAbsent, graph::kAbsent, cache};
+    b.output(cache, "cache");
+    const auto runner = runner_of(b.build());
+    REQUIRE(runner->bind_input(0, Value(Tensor::create(DType::kFloat, Shape{1, 1, kMany, 0}).value())));
+    REQUIRE(runner->bind_input(1, Value(Tensor::create(DType::kFloat, Shape{1, 1, 3, 0}).value())));
+    REQUIRE(runner->bind_input(2, Value(noise({1, 1, 3, 4}, 1))));
+    REQUIRE(runner->run());
+    CHECK(floats(runner->output(0)) == floats(Value(noise({1, 1, 3, 4}, 1))));
+}

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 namespace coffer {
@@ -17,6 +18,10 @@ void* allocate_private(size_t size) noexcept;
 void release_private(void* memory, size_t size) noexcept;
 // As containers expect: throws std::bad_alloc when there is no memory.
 void* allocate_private_or_throw(size_t size);
+// The same for text, which is charged to the budget of the thread's BudgetScope until it is released, by whichever
+// thread; over the limit there is no memory.
+char* allocate_text_or_throw(size_t size);
+void release_text(char* text, size_t size) noexcept;
 
 template <class T>
 struct PrivateAllocator {
@@ -26,8 +31,18 @@ struct PrivateAllocator {
     PrivateAllocator(const PrivateAllocator<U>&) noexcept {}
 
     // Containers keep the product in range.
-    T* allocate(size_t count) { return static_cast<T*>(allocate_private_or_throw(count * sizeof(T))); }
-    void deallocate(T* memory, size_t count) noexcept { release_private(memory, count * sizeof(T)); }
+    T* allocate(size_t count) {
+        if constexpr (std::is_same_v<T, char>)
+            return allocate_text_or_throw(count);
+        else
+            return static_cast<T*>(allocate_private_or_throw(count * sizeof(T)));
+    }
+    void deallocate(T* memory, size_t count) noexcept {
+        if constexpr (std::is_same_v<T, char>)
+            release_text(memory, count);
+        else
+            release_private(memory, count * sizeof(T));
+    }
     friend bool operator==(const PrivateAllocator&, const PrivateAllocator&) { return true; }
 };
 template <class T>
@@ -35,8 +50,8 @@ using PrivateVector = std::vector<T, PrivateAllocator<T>>;
 // A short one lies in the object itself: keep it where that is private too, in a tensor or a PrivateVector.
 using PrivateString = std::basic_string<char, std::char_traits<char>, PrivateAllocator<char>>;
 
-// How much memory the tensors that a thread makes may take together, until they are gone. A model decides what its
-// nodes ask for, so a run must have a limit.
+// How much memory the tensors and strings that a thread makes may take together, until they are gone. A model decides
+// what its nodes ask for, so a run must have a limit.
 class MemoryBudget {
  public:
     explicit MemoryBudget(uint64_t limit) : limit_(limit) {}

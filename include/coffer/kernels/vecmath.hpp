@@ -1,4 +1,5 @@
-// exp, expm1, tanh, sigmoid and erf on float32 batches, to about 2 ulp, where xsimd's are slow or inaccurate.
+// exp, expm1, tanh, sigmoid and erf on float32 batches, to about 2 ulp, where xsimd's are slow or inaccurate; and
+// products of integers that wrap.
 // Free templates: call them qualified, `kernels::vexp(x)`. May be included anywhere: outside the arch objects
 // only the declarations are seen. NaN stays NaN, infinities give the limits.
 #pragma once
@@ -15,13 +16,31 @@ template <class V>
 V vsigmoid(V x);
 template <class V>
 V verf(V x);
+template <class V>
+V vmul(V a, V b);
 
 }  // namespace coffer::kernels
 
 #ifdef COFFER_ARCH
+#include <type_traits>
+
 #include "coffer/kernels/simd.hpp"
 
 namespace coffer::kernels {
+
+// Where there is no instruction xsimd multiplies the lanes one by one as what they are, and signed ones must not
+// overflow.
+template <class V>
+V vmul(V a, V b) {
+    using T = typename V::value_type;
+    if constexpr (std::is_integral_v<T>) {
+        using Unsigned = xsimd::batch<std::make_unsigned_t<T>, typename V::arch_type>;
+        return xsimd::bitwise_cast<V>(xsimd::bitwise_cast<Unsigned>(a) * xsimd::bitwise_cast<Unsigned>(b));
+    } else {
+        return a * b;
+    }
+}
+
 namespace vecmath {
 
 // c0 + x (c1 + x (c2 + ...)). Coefficients here are least-squares fits reweighted towards the minimax error.

@@ -62,9 +62,11 @@ struct Attention {
         Geometry g;
         COFFER_TRY(geometry(
             c, [&](size_t i) -> const Shape& { return c.shape(i); }, &g));
+        int64_t width;
+        if (!checked_mul(g.y.heads, g.y.size, &width)) return c.fail(g.y.heads, " heads of ", g.y.size, " values");
         c.set(0, t,
               g.y.heads_first ? Shape{g.batch, g.y.heads, g.y.sequence, g.y.size}
-                              : Shape{g.batch, g.y.sequence, g.y.heads * g.y.size});
+                              : Shape{g.batch, g.y.sequence, width});
         c.set(1, c.dtype(1), Shape{g.batch, g.k.heads, g.total, g.k.size});
         c.set(2, c.dtype(2), Shape{g.batch, g.v.heads, g.total, g.v.size});
         c.set(3, t, Shape{g.batch, g.q.heads, g.q.sequence, g.total});
@@ -81,6 +83,8 @@ struct Attention {
         }
         append(c, g, 4, 1, g.k);
         append(c, g, 5, 2, g.v);
+        // Without elements in what is wanted of the rows there may be any number of them.
+        if (wanted(c, 0) == 0 && wanted(c, 3) == 0) return {};
         const auto total = static_cast<size_t>(g.total);
         COFFER_TRY_ASSIGN(std::byte * memory, c.scratch(2 * std::max<size_t>(total, 1) * sizeof(double)));
         auto* const logits = reinterpret_cast<double*>(memory);
@@ -93,6 +97,9 @@ struct Attention {
     }
 
  private:
+    static int64_t wanted(const RunContext& c, size_t output) {
+        return c.has_output(output) ? c.output(output).elements() : 0;
+    }
     template <class ShapeOf>
     static Status geometry(const NodeContext& c, ShapeOf shape, Geometry* g) {
         const Shape &q = shape(0), &k = shape(1), &v = shape(2);
@@ -231,7 +238,7 @@ struct Attention {
             logits[j] = masked ? 0 : round_to(t, round_to(precision, logits[j] / sum));
             if (mode == 3) show(j, logits[j]);
         }
-        for (int64_t k = 0; k < g.v.size; ++k) {
+        for (int64_t k = 0; c.has_output(0) && k < g.v.size; ++k) {
             double y = 0;
             for (int64_t j = 0; j < g.total; ++j) {
                 if (logits[j] != 0) y += logits[j] * cached(c, g, g.v, 5, 2, b, kv, j, k);

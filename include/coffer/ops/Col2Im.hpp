@@ -41,12 +41,12 @@ struct Col2Im : MoveOp<Col2Im> {
         for (int i = 0; i < n; ++i) {
             const auto k = static_cast<size_t>(i);
             const int64_t dilation = dilations.empty() ? 1 : dilations[k], stride = strides.empty() ? 1 : strides[k];
+            const int64_t before = pads.empty() ? 0 : pads[k], after = pads.empty() ? 0 : pads[k + size];
             int64_t padded = 0, reach = 0;
+            if (before < 0 || after < 0) return m.fail("pads ", before, " and ", after, " on axis ", i);
             if (dilation < 1 || stride < 1 || image[i] < 1 || block[i] < 1 ||
-                !checked_mul(block[i] - 1, dilation, &reach) ||
-                !checked_add(image[i], pads.empty() ? 0 : pads[k], &padded) ||
-                !checked_add(padded, pads.empty() ? 0 : pads[k + size], &padded) || padded < 0 ||
-                padded - 1 < reach) {
+                !checked_mul(block[i] - 1, dilation, &reach) || !checked_add(image[i], before, &padded) ||
+                !checked_add(padded, after, &padded) || padded - 1 < reach) {
                 return m.fail("axis ", i, ": image ", image[i], ", block ", block[i], ", stride ", stride,
                               ", dilation ", dilation);
             }
@@ -71,15 +71,15 @@ struct Col2Im : MoveOp<Col2Im> {
                 for (int64_t p = 0; p < count; ++p) {
                     int64_t in_block = b, in_places = p, at = 0, step = 1;
                     bool inside = true;
-                    for (int i = n - 1; i >= 0; --i) {
+                    for (int i = n - 1; i >= 0 && inside; --i) {  // offsets of places outside may be of any size
                         const auto k = static_cast<size_t>(i);
                         const int64_t y = in_places % places[i] * (strides.empty() ? 1 : strides[k]) +
                                           in_block % kernel[i] * (dilations.empty() ? 1 : dilations[k]) -
                                           (pads.empty() ? 0 : pads[k]);
                         in_places /= places[i];
                         in_block /= kernel[i];
-                        inside = inside && y >= 0 && y < image[i];
-                        at += y * step;
+                        inside = y >= 0 && y < image[i];
+                        if (inside) at += y * step;
                         step *= image[i];
                     }
                     if (inside) sum[at] += load_double(*m.value(0), (o * area + b) * count + p);

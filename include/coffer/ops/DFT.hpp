@@ -51,19 +51,23 @@ struct DFT : MoveOp<DFT> {
         const TensorView &src = *m.value(0), &dst = m.result(0);
         const int64_t inner = x.elements(axis + 1, x.rank() - 1), parts = x.back(), out_parts = to.back(),
                       dim = x[axis];
+        // A longer transform pads with zeros, which add nothing.
+        const int64_t given = std::min(dim, half_input ? n / 2 + 1 : n);
+        const int64_t mirror = half_input ? std::max(n / 2 + 1, n - dim + 1) : n;
         for (int64_t row = 0; row < x.elements(0, axis) * inner; ++row) {
             const int64_t outer = row / inner, in = row % inner;
             const auto read = [&](int64_t i, double* re, double* im) {
                 const bool mirrored = half_input && i > n / 2;
                 const int64_t at = mirrored ? n - i : i;
-                if (at >= dim) return;  // a longer transform pads with zeros
                 const int64_t e = ((outer * dim + at) * inner + in) * parts;
                 *re = load_double(src, e);
                 if (parts == 2) *im = mirrored ? -load_double(src, e + 1) : load_double(src, e + 1);
             };
             for (int64_t k = 0; k < to[axis]; ++k) {
                 double re = 0, im = 0;
-                dft_bin(roots, n, k, inverse ? 1 : -1, read, &re, &im);
+                const int sign = inverse ? 1 : -1;
+                dft_bin(roots, n, k, sign, 0, given, read, &re, &im);
+                dft_bin(roots, n, k, sign, mirror, n, read, &re, &im);
                 const double scale = inverse ? 1 / static_cast<double>(n) : 1;
                 const int64_t e = ((outer * to[axis] + k) * inner + in) * out_parts;
                 store_double(dst, e, re * scale);

@@ -32,6 +32,9 @@ struct Einsum : MoveOp<Einsum> {
         Plan p;
         COFFER_TRY(p.parse(m, count));
         COFFER_TRY(m.output(0, dtype, p.to));
+        int64_t products = 0;
+        if (!checked_mul(p.to.elements(), p.sums, &products) || products > kMaxProducts)
+            return m.node().unsupported(p.to.elements(), " sums of ", p.sums, " products are too many");
         if (!m.running()) return {};
         p.run(m, count);
         return {};
@@ -41,12 +44,15 @@ struct Einsum : MoveOp<Einsum> {
     static constexpr size_t kMaxTerms = 16;
     static constexpr int kLabels = 52 + kMaxRank;  // letters, then the axes an ellipsis stands for, last one first
     static constexpr int kLoops = 32;
+    // A few letters may ask for any number of products; so many take hours.
+    static constexpr int64_t kMaxProducts = int64_t{1} << 40;
 
     struct Plan {
         int64_t dim[kLabels];
         Shape to;
         int loops = 0, free = 0;  // all loops; the first `free` are the axes of the output
         int64_t size[kLoops];
+        int64_t sums = 1;  // products that make an element
         int64_t step[kMaxTerms][kLoops] = {};
 
         Status parse(MoveContext& m, size_t count) {
@@ -121,6 +127,9 @@ struct Einsum : MoveOp<Einsum> {
                 if (loops == kLoops) return m.fail("'", all, "' has more than ", kLoops, " axes");
                 loop(k);
             }
+            for (int k = free; k < loops; ++k) {
+                if (!checked_mul(sums, size[k], &sums)) sums = INT64_MAX;  // a dim of 0 makes it 0 yet
+            }
             for (size_t i = 0; i < count; ++i) {
                 const Strides s = strides_of(m.shape(i));
                 for (int a = 0; a < terms[i].rank; ++a) {
@@ -155,8 +164,6 @@ struct Einsum : MoveOp<Einsum> {
         void run(MoveContext& m, size_t count) const {
             const TensorView& dst = m.result(0);
             const bool whole = is_integer(dst.dtype);
-            int64_t sums = 1;
-            for (int k = free; k < loops; ++k) sums *= size[k];
             int64_t index[kLoops] = {};
             for (int64_t i = 0; i < dst.elements(); ++i) {
                 double sum = 0;

@@ -100,9 +100,9 @@ struct GridSample : MoveOp<GridSample> {
                 double w = 1;
                 int64_t at = 0;
                 bool inside = true;
-                for (int k = 0; k < n; ++k) {
+                for (int k = 0; k < n && inside; ++k) {
                     w *= weight[k][tap[k]];
-                    inside = inside && index[k][tap[k]] >= 0;
+                    inside = index[k][tap[k]] >= 0;
                     at = at * x[2 + k] + index[k][tap[k]];
                 }
                 if (inside) sum += w * load_double(src, base + at);

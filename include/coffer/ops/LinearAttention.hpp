@@ -32,7 +32,9 @@ struct LinearAttention {
         Geometry g;
         COFFER_TRY(geometry(
             c, [&](size_t i) -> const Shape& { return c.shape(i); }, &g));
-        c.set(0, c.dtype(0), Shape{g.batch, g.q.sequence, g.q.heads * g.v.size});
+        int64_t width;
+        if (!checked_mul(g.q.heads, g.v.size, &width)) return c.fail(g.q.heads, " heads of ", g.v.size, " values");
+        c.set(0, c.dtype(0), Shape{g.batch, g.q.sequence, width});
         c.set(1, c.has_input(3) ? c.dtype(3) : c.dtype(0), Shape{g.batch, g.k.heads, g.k.size, g.v.size});
         return {};
     }
@@ -50,7 +52,7 @@ struct LinearAttention {
                 for (int64_t i = 0; i < states; ++i) s[i] = c.has_input(3) ? load_double(c.input(3), at + i) : 0;
                 for (int64_t t = 0; t < g.q.sequence; ++t) {
                     update(c, g, b, h, t, s);
-                    answer(c, g, b, h, t, s);
+                    if (c.has_output(0)) answer(c, g, b, h, t, s);
                 }
                 for (int64_t i = 0; c.has_output(1) && i < states; ++i) store_double(c.output(1), at + i, s[i]);
             }

@@ -38,8 +38,10 @@ struct Loop {
         in[0] = {ValueKind::kTensor, DType::kInt64, Shape{}, true};
         in[1] = {ValueKind::kTensor, DType::kBool, Shape{}, true};
         std::vector<Type> out(1 + c.output_count());
-        // A carried value whose shape changes has no shape; that may make others lose theirs.
-        for (bool again = true; again;) {
+        // A carried value whose shape changes has no shape; that may make others lose theirs. When it does, all of
+        // them do: rounds multiply where loops lie within each other, so there are no more than three.
+        bool again = true;
+        for (int round = 0; again; ++round) {
             COFFER_TRY(c.infer_graph(body, in, out));
             again = false;
             for (size_t i = 0; i < carried; ++i) {
@@ -54,6 +56,9 @@ struct Loop {
                     before.shape_known = false;
                     again = true;
                 }
+            }
+            if (again && round == 1) {
+                for (size_t i = 0; i < carried; ++i) in[2 + i].shape_known = false;
             }
         }
         for (size_t i = 0; i < carried; ++i) set_type(c, i, in[2 + i]);

@@ -54,7 +54,7 @@ struct MaxRoiPool : MoveOp<MaxRoiPool> {
                               x1 = edge(std::ceil((px + 1) * bin_w) + roi[1], x[3]);
                 const int64_t base = (static_cast<int64_t>(roi[0]) * x[1] + i / (h * w)) * x[2] * x[3];
                 double best = y0 < y1 && x0 < x1 ? -INFINITY : 0;
-                for (int64_t y = y0; y < y1; ++y) {
+                for (int64_t y = y0; y < y1 && x0 < x1; ++y) {
                     for (int64_t k = x0; k < x1; ++k)
                         best = std::max(best, load_double(*m.value(0), base + y * x[3] + k));
                 }

@@ -15,7 +15,7 @@ struct Mul : BinaryFast<Mul, kNumbers, float, int32_t, int64_t> {
     }
     template <class V>
     static V simd(V a, V b) {
-        return a * b;
+        return kernels::vmul(a, b);
     }
 };
 

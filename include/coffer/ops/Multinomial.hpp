@@ -29,19 +29,19 @@ struct Multinomial : MoveOp<Multinomial> {
         if (!m.running()) return {};
         Random random(m.node());
         const int64_t n = x[1];
+        COFFER_TRY_ASSIGN(std::byte* const memory, m.scratch(static_cast<size_t>(n) * sizeof(double)));
+        auto* const until = reinterpret_cast<double*>(memory);  // the weights of classes [0, k] together
         for (int64_t b = 0; b < x[0]; ++b) {
             const auto logit = [&](int64_t k) { return load_double(*m.value(0), b * n + k); };
             double top = logit(0), sum = 0;
             for (int64_t k = 1; k < n; ++k) top = std::max(top, logit(k));
-            for (int64_t k = 0; k < n; ++k) sum += std::exp(logit(k) - top);
+            for (int64_t k = 0; k < n; ++k) {
+                sum += std::exp(logit(k) - top);
+                until[k] = sum;
+            }
             for (int64_t s = 0; s < samples; ++s) {
-                double left = random.uniform() * sum;
-                int64_t k = 0;
-                for (; k + 1 < n; ++k) {
-                    left -= std::exp(logit(k) - top);
-                    if (left < 0) break;
-                }
-                store_int(m.result(0), b * samples + s, k);
+                const double at = random.uniform() * sum;
+                store_int(m.result(0), b * samples + s, std::upper_bound(until, until + n - 1, at) - until);
             }
         }
         return {};

@@ -44,6 +44,7 @@ struct NonMaxSuppression {
         const auto* box = c.input(0).as<const float>();
         const auto* score = c.input(1).as<const float>();
         const int64_t most = std::clamp<int64_t>(c.has_input(2) ? load_int(c.input(2), 0) : 0, 0, n);
+        if (most == 0) return c.allocate(0, DType::kInt64, Shape{0, 3});  // batches and classes may be of any number
         const float overlap = c.has_input(3) ? c.input(3).as<const float>()[0] : 0;
         const float* least = c.has_input(4) ? c.input(4).as<const float>() : nullptr;
         const bool center = c.attr_i("center_point_box") != 0;

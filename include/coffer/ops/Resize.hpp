@@ -56,8 +56,10 @@ struct Resize : MoveOp<Resize> {
     // Nearest by whole factors repeats elements: one strided copy, in any layout. Other cases are not its own.
     static Status repeat(MoveContext& m, const ResizeGeometry& g) {
         const Strides src = m.src_strides(0), dst = m.dst_strides(0, g.to);
+        if (g.transform == g.kCropAndResize && !m.value(1)) return m.node().unsupported("roi depends on data");
         Box box;
         for (int a = 0; a < g.to.rank(); ++a) {
+            if (g.to[a] > g.kMaxPlanned) return m.node().unsupported("too long an axis to look at every place");
             const int64_t from = g.axes[a].from, factor = from > 0 ? g.to[a] / from : 0;
             bool differs = g.mode != g.kNearest || factor < 1 || factor * from != g.to[a];
             bool outside = false;

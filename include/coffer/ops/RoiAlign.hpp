@@ -38,7 +38,7 @@ struct RoiAlign : MoveOp<RoiAlign> {
         if (shift != "half_pixel" && shift != "output_half_pixel")
             return m.fail("coordinate_transformation_mode '", shift, "'");
         if (h < 0 || w < 0) return m.fail("output of ", h, " by ", w);
-        if (ratio < 0 || ratio > 4096) return m.fail("sampling_ratio ", ratio);
+        if (ratio < 0 || ratio > kMaxRatio) return m.fail("sampling_ratio ", ratio, ", not 0 to ", kMaxRatio);
         COFFER_TRY(m.output(0, m.dtype(0), Shape{rois[0], x[1], h, w}));
         if (!m.running()) return {};
         const bool half = shift == "half_pixel", average = mode == "avg";
@@ -58,20 +58,27 @@ struct RoiAlign : MoveOp<RoiAlign> {
             const double bin_w = width / static_cast<double>(w), bin_h = height / static_cast<double>(h);
             // A region larger than the input is sampled no finer than a few samples a pixel.
             const auto samples = [&](double bin, int64_t limit) {
-                return ratio > 0 ? ratio
-                                 : static_cast<int64_t>(
-                                       std::clamp(std::ceil(bin), 0.0, 4.0 * static_cast<double>(limit) + 1));
+                return x[2] == 0 || x[3] == 0 ? 0
+                       : ratio > 0            ? ratio
+                                              : static_cast<int64_t>(
+                                         std::clamp(std::ceil(bin), 0.0, 4.0 * static_cast<double>(limit) + 1));
             };
             const int64_t grid_h = samples(bin_h, x[2]), grid_w = samples(bin_w, x[3]);
             for (int64_t i = 0; i < x[1] * h * w; ++i) {
                 const int64_t base = (batch * x[1] + i / (h * w)) * x[2] * x[3];
                 double sum = 0, best = -INFINITY;
-                for (int64_t k = 0; k < grid_h * grid_w; ++k) {
-                    const double fy = (static_cast<double>(k / grid_w) + 0.5) / static_cast<double>(grid_h);
-                    const double fx = (static_cast<double>(k % grid_w) + 0.5) / static_cast<double>(grid_w);
+                for (int64_t row = 0; row < grid_h && grid_w > 0; ++row) {
+                    const double fy = (static_cast<double>(row) + 0.5) / static_cast<double>(grid_h);
                     const double y = box[1] + (static_cast<double>(i / w % h) + fy) * bin_h;
-                    const double at = box[0] + (static_cast<double>(i % w) + fx) * bin_w;
-                    bilinear(*m.value(0), base, x[2], x[3], y, at, &sum, &best);
+                    if (outside(y, x[2])) {
+                        best = std::max(best, 0.0);
+                        continue;
+                    }
+                    for (int64_t column = 0; column < grid_w; ++column) {
+                        const double fx = (static_cast<double>(column) + 0.5) / static_cast<double>(grid_w);
+                        const double at = box[0] + (static_cast<double>(i % w) + fx) * bin_w;
+                        bilinear(*m.value(0), base, x[2], x[3], y, at, &sum, &best);
+                    }
                 }
                 const int64_t count = grid_h * grid_w;
                 store_double(m.result(0), r * x[1] * h * w + i,
@@ -84,10 +91,14 @@ struct RoiAlign : MoveOp<RoiAlign> {
     }
 
  private:
+    // Samples along each side of an output element. Detectors take 2, or leave it to the size of the region.
+    static constexpr int64_t kMaxRatio = 64;
+
+    static bool outside(double at, int64_t dim) { return !(at >= -1 && at <= static_cast<double>(dim)); }
     // Adds the interpolated value to *sum, and the largest weighted corner to *best, as the operator defines.
     static void bilinear(const TensorView& t, int64_t base, int64_t h, int64_t w, double y, double x, double* sum,
                          double* best) {
-        if (!(y >= -1 && y <= static_cast<double>(h) && x >= -1 && x <= static_cast<double>(w)) || h == 0 || w == 0) {
+        if (outside(y, h) || outside(x, w)) {
             *best = std::max(*best, 0.0);
             return;
         }

@@ -57,7 +57,7 @@ struct STFT : MoveOp<STFT> {
             };
             for (int64_t k = 0; k < bins; ++k) {
                 double re = 0, im = 0;
-                dft_bin(roots, length, k, -1, read, &re, &im);
+                dft_bin(roots, length, k, -1, 0, length, read, &re, &im);
                 store_double(m.result(0), (f * bins + k) * 2, re);
                 store_double(m.result(0), (f * bins + k) * 2 + 1, im);
             }

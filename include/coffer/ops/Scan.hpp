@@ -35,6 +35,9 @@ struct Scan {
                 return c.fail("sequences of ", length, " and ", type.shape[axis]);
             length = type.shape[axis];
             type.shape = without(type.shape, axis);
+            size_t bytes = 0;  // the axis taken out may be the only one without elements
+            if (!checked_nbytes(type.shape, type.dtype, &bytes))
+                return c.fail("a slice ", type.dtype, " ", type.shape, " is too large");
         }
         std::vector<Type> out(c.output_count());
         COFFER_TRY(c.infer_graph(body, in, out));
@@ -163,6 +166,7 @@ struct Scan {
     }
     // Slice `at` of `whole` along `axis`: read into `slice`, or written from it.
     static void move_slice(const TensorView& slice, const TensorView& whole, int axis, int64_t at, bool read) {
+        if (slice.elements() == 0) return;  // the outer dims may be of any size
         const int64_t outer = whole.shape.elements(0, axis),
                       inner = whole.shape.elements(axis + 1, whole.shape.rank());
         for (int64_t o = 0; o < outer; ++o) {

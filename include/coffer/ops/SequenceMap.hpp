@@ -51,7 +51,11 @@ struct SequenceMap {
             COFFER_TRY(c.run_graph(body, in, &out));
             if (out.size() < items.size())
                 return c.fail("the body gives ", out.size(), " outputs, not ", items.size());
-            for (size_t i = 0; i < items.size(); ++i) items[i].push_back(std::move(out[i]));
+            for (size_t i = 0; i < items.size(); ++i) {
+                // Sequences of sequences could double their length in memory with every node.
+                if (!out[i].tensor.valid()) return c.fail("output ", i, " is not a tensor");
+                items[i].push_back(std::move(out[i]));
+            }
         }
         for (size_t i = 0; i < items.size(); ++i) {
             const DType dtype = items[i].empty() ? c.input_value(0).dtype : items[i][0].dtype;

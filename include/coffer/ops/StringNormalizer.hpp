@@ -36,14 +36,14 @@ struct StringNormalizer {
     }
     static Status reference(RunContext& c) {
         const auto strings = c.input(0).span<const PrivateString>();
-        const auto stops = c.attr_strings("stopwords");
         const std::string_view action = c.attr_s("case_change_action");
         const bool exact = c.attr_i("is_case_sensitive") != 0;
+        const auto as_compared = [&](const PrivateString& s) { return exact ? s : change(s, false); };
+        PrivateVector<PrivateString> stops;
+        for (const PrivateString& stop : c.attr_strings("stopwords")) stops.push_back(as_compared(stop));
+        std::ranges::sort(stops);
         const auto dropped = [&](const PrivateString& s) {
-            for (const PrivateString& stop : stops) {
-                if (exact ? s == stop : change(s, false) == change(stop, false)) return true;
-            }
-            return false;
+            return std::ranges::binary_search(stops, as_compared(s));
         };
         int64_t kept = 0;
         for (const PrivateString& s : strings) kept += !dropped(s);

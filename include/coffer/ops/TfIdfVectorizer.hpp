@@ -2,6 +2,8 @@
 // https://onnx.ai/onnx/operators/onnx__TfIdfVectorizer.html
 #pragma once
 
+#include <numeric>
+
 #include "coffer/ops/family/move.hpp"
 
 namespace coffer::ops {
@@ -60,39 +62,100 @@ struct TfIdfVectorizer : MoveOp<TfIdfVectorizer> {
         }
         COFFER_TRY(m.output(0, DType::kFloat, x.rank() == 1 ? Shape{width} : Shape{x[0], width}));
         if (!m.running()) return {};
-        const TensorView& in = *m.value(0);
         auto* out = m.result(0).as<float>();
         const int64_t rows = x.rank() == 1 ? 1 : x[0], length = x.back();
         std::fill_n(out, rows * width, 0.0f);
-        const auto equal = [&](int64_t at, int64_t k) {
-            return text ? in.as<PrivateString>()[at] == words[size_t(k)] : load_int(in, at) == numbers[size_t(k)];
-        };
+        // Those of each length are sorted by their words, so that a window of the input is found among them.
+        Pool p{*m.value(0), words, numbers};
+        COFFER_TRY_ASSIGN(std::byte* const memory, m.scratch(grams * (sizeof(Group) + 3 * sizeof(int64_t))));
+        auto* const groups = reinterpret_cast<Group*>(memory);
+        p.order = reinterpret_cast<int64_t*>(groups + grams);
+        int64_t *const place = p.order + grams, *const found = place + grams;  // place: of the first of equal ones
+        size_t group_count = 0;
+        int64_t first = 0;
+        for (size_t n = 1; n <= counts.size(); ++n) {
+            const int64_t end = n < counts.size() ? counts[n] : pool, size = static_cast<int64_t>(n);
+            const Group g{size, counts[n - 1], first, first + (end - counts[n - 1]) / size};
+            first = g.last;
+            if (g.first == g.last || size < least || size > most) continue;
+            groups[group_count++] = g;
+            p.sort(g, place);
+        }
         for (int64_t r = 0; r < rows; ++r) {
-            size_t gram = 0;
-            for (size_t n = 1; n <= counts.size(); ++n) {
-                const auto size = static_cast<int64_t>(n);
-                const int64_t end = n < counts.size() ? counts[n] : pool;
-                for (int64_t k = counts[n - 1]; k < end; k += size, ++gram) {
-                    if (size < least || size > most) continue;
-                    int64_t found = 0;
-                    // A single word skips nothing, so that it is counted once.
-                    for (int64_t skip = 0; skip <= (n == 1 ? 0 : skips) && skip < length; ++skip) {
-                        for (int64_t at = 0; at + (size - 1) * (skip + 1) < length; ++at) {
-                            int64_t j = 0;
-                            while (j < size && equal(r * length + at + j * (skip + 1), k + j)) ++j;
-                            found += j == size;
-                        }
+            for (const Group& g : std::span(groups, group_count)) {
+                std::fill(found + g.first, found + g.last, 0);
+                // A single word skips nothing, so that it is counted once.
+                const int64_t most_steps = g.size == 1 ? 1 : std::min(skips, length) + 1;
+                for (int64_t step = 1; step <= most_steps && (g.size - 1) * step < length; ++step) {
+                    for (int64_t at = 0; at + (g.size - 1) * step < length; ++at) {
+                        const int64_t k = p.find(g, r * length + at, step);
+                        if (k < g.last) ++found[k];
                     }
-                    const float weight = weights.empty() ? 1 : weights[gram];
-                    float& cell = out[r * width + indexes[gram]];
-                    if (mode == "TF") cell += static_cast<float>(found);
-                    if (mode == "IDF") cell = found > 0 ? weight : cell;
-                    if (mode == "TFIDF") cell += static_cast<float>(found) * weight;
+                }
+                for (int64_t gram = g.first; gram < g.last; ++gram) {
+                    const auto times = static_cast<float>(found[place[gram]]);
+                    const float weight = weights.empty() ? 1 : weights[size_t(gram)];
+                    float& cell = out[r * width + indexes[size_t(gram)]];
+                    if (mode == "TF") cell += times;
+                    if (mode == "IDF") cell = times > 0 ? weight : cell;
+                    if (mode == "TFIDF") cell += times * weight;
                 }
             }
         }
         return {};
     }
+
+ private:
+    // The n-grams of one length: numbers [first, last), their words from `begin` of the pool on.
+    struct Group {
+        int64_t size, begin, first, last;
+    };
+    struct Pool {
+        const TensorView& in;
+        std::span<const PrivateString> words;  // or numbers
+        std::span<const int64_t> numbers;
+        int64_t* order = nullptr;  // numbers of n-grams; those of each group sorted by their words, then by number
+
+        static int compare(int64_t a, int64_t b) { return a < b ? -1 : a > b; }
+        int compare_words(int64_t a, int64_t b) const {  // of the pool
+            return numbers.empty() ? words[size_t(a)].compare(words[size_t(b)])
+                                   : compare(numbers[size_t(a)], numbers[size_t(b)]);
+        }
+        int compare_grams(const Group& g, int64_t a, int64_t b) const {
+            int sign = 0;
+            for (int64_t j = 0; j < g.size && sign == 0; ++j) {
+                sign = compare_words(g.begin + (a - g.first) * g.size + j, g.begin + (b - g.first) * g.size + j);
+            }
+            return sign;
+        }
+        void sort(const Group& g, int64_t* place) {
+            std::iota(order + g.first, order + g.last, g.first);
+            std::sort(order + g.first, order + g.last, [&](int64_t a, int64_t b) {
+                const int sign = compare_grams(g, a, b);
+                return sign != 0 ? sign < 0 : a < b;
+            });
+            for (int64_t k = g.first; k < g.last; ++k) {
+                const bool again = k > g.first && compare_grams(g, order[k - 1], order[k]) == 0;
+                place[order[k]] = again ? place[order[k - 1]] : k;
+            }
+        }
+        // Where in `order` the window at `at` of the input, of every `step`-th word, is first; g.last when nowhere.
+        int64_t find(const Group& g, int64_t at, int64_t step) const {
+            const auto compare_window = [&](int64_t gram) {
+                int sign = 0;
+                for (int64_t j = 0; j < g.size && sign == 0; ++j) {
+                    const int64_t word = g.begin + (gram - g.first) * g.size + j;
+                    sign = numbers.empty() ? in.as<PrivateString>()[at + j * step].compare(words[size_t(word)])
+                                           : compare(load_int(in, at + j * step), numbers[size_t(word)]);
+                }
+                return sign;
+            };
+            const int64_t* const end = order + g.last;
+            const int64_t* const k = std::partition_point(order + g.first, order + g.last,
+                                                          [&](int64_t gram) { return compare_window(gram) > 0; });
+            return k != end && compare_window(*k) == 0 ? k - order : g.last;
+        }
+    };
 };
 
 }  // namespace coffer::ops

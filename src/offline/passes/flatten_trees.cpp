@@ -123,18 +123,15 @@ struct Flat {
     }
 };
 
-// nullopt for what the kernel cannot do, and where a tree is named twice. Leaves with several parents are kept once.
+// nullopt for what the kernel cannot do. A leaf with several parents is kept once, and must have one weight then.
 std::optional<Flat> flatten(const ops::ml::Forest& forest) {
     for (const TreeWeight& w : forest.weights) {
         if (double{static_cast<float>(w.weight)} != w.weight) return std::nullopt;
     }
     Flat flat;
     PrivateVector<uint32_t> leaves(forest.nodes.size());  // their numbers plus one
-    PrivateVector<bool> walked(forest.nodes.size());      // from these roots
     PrivateVector<std::pair<uint32_t, uint32_t>> open;    // place in `nodes`, node of the forest
     for (const uint32_t root : forest.roots) {
-        if (walked[root]) return std::nullopt;
-        walked[root] = true;
         const auto place_of_root = static_cast<uint32_t>(flat.nodes.size());
         flat.roots.push_back(place_of_root);
         flat.nodes.push_back({});
@@ -145,6 +142,7 @@ std::optional<Flat> flatten(const ops::ml::Forest& forest) {
             const TreeNode& n = forest.nodes[from];
             if (n.mode == TreeNode::kLeaf) {
                 uint32_t& number = leaves[from];
+                if (number != 0 && n.no - n.yes > 1) return std::nullopt;
                 if (number == 0) number = flat.add_leaf(forest.weights.subspan(n.yes, n.no - n.yes)) + 1;
                 flat.nodes[place] = {0, kernels::kTreeLeaf, number - 1};
                 continue;

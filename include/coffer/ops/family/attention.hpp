@@ -63,7 +63,9 @@ inline Status head_rows(const NodeContext& c, const char* name, const Shape& s, 
         return {};
     }
     if (s.rank() != 3) return c.fail(name, " has shape ", s, ", must have rank 3 or 4");
-    if (heads < 1 || s[2] % heads != 0) return c.fail(name, " has shape ", s, " for ", heads, " heads");
+    // Of no elements there could be any number of heads.
+    if (heads < 1 || s[2] < heads || s[2] % heads != 0)
+        return c.fail(name, " has shape ", s, " for ", heads, " heads");
     *out = {heads, s[1], s[2] / heads, false};
     return {};
 }

@@ -1,6 +1,7 @@
 // Tree ensembles: one compact forest, built from either way ONNX writes trees (TreeEnsemble's indices, or the
 // node and tree ids of TreeEnsembleClassifier and -Regressor), checked while it is built: every child exists,
-// every inner node has at most one parent and every root none, so that a walk from a root always ends.
+// every inner node has at most one parent and every root none, so that a walk from a root always ends; and no root is
+// named twice, so that all walks of a row together take no more steps than there are nodes.
 #pragma once
 
 #include <algorithm>
@@ -121,6 +122,7 @@ inline Status tree_check(const NodeContext& c, const TreeAllocator& memory, cons
         open[count++] = i;
     };
     for (uint32_t root : f.roots) {
+        if ((parents[root] & kReached) != 0) return c.fail("root ", root, " is named twice");
         visit(root);
         while (count > 0) {
             const TreeNode& n = f.nodes[open[--count]];

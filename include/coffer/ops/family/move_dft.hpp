@@ -22,11 +22,12 @@ inline Result<double*> unit_roots(MoveContext& m, int64_t n) {
     return roots;
 }
 
-// Bin k of n points; read(i, re, im) gives point i. sign is -1 forwards, 1 backwards.
+// Adds to bin k of n points what points [begin, end) give; read(i, re, im) gives point i. sign is -1 forwards, 1
+// backwards.
 template <class Read>
-void dft_bin(const double* roots, int64_t n, int64_t k, int sign, Read read, double* re, double* im) {
-    *re = *im = 0;
-    for (int64_t i = 0, turn = 0; i < n; ++i) {
+void dft_bin(const double* roots, int64_t n, int64_t k, int sign, int64_t begin, int64_t end, Read read, double* re,
+             double* im) {
+    for (int64_t i = begin, turn = begin * k % n; i < end; ++i) {
         double a = 0, b = 0;
         read(i, &a, &b);
         const double c = roots[2 * turn], s = sign * roots[2 * turn + 1];

@@ -25,6 +25,9 @@ class ResizeGeometry {
     };
     enum Rounding : uint8_t { kPreferFloor, kPreferCeil, kFloor, kCeil };
 
+    // Of longer axes nothing is worked out while planning, when no memory limit has been asked yet.
+    static constexpr int64_t kMaxPlanned = int64_t{1} << 22;
+
     Mode mode = kNearest;
     Transform transform = kHalfPixel;
     Rounding rounding = kPreferFloor;

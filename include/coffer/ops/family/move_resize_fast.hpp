@@ -62,7 +62,7 @@ struct ResizeFast {
         for (int place = 0; place < rank; ++place) {
             const int a = axis_at(place);
             if (g.axes[a].from == g.axes[a].to && g.axes[a].scale == 1) continue;
-            if (g.axes[a].from > INT32_MAX || (linear && g.taps(a) != 2)) return false;
+            if (g.axes[a].from > INT32_MAX || g.to[a] > g.kMaxPlanned || (linear && g.taps(a) != 2)) return false;
             first = std::min(first, place);
             final = place;
         }

@@ -67,16 +67,18 @@ inline Shape reduced_shape(const Shape& shape, uint32_t mask, bool keepdims) {
 // The axes of one kind, reduced or kept, and where their i-th combination lies in the input.
 class AxisSubset {
  public:
+    // Of an input without elements the products may be beyond 64 bits: they wrap, and nobody asks for them.
     AxisSubset(const Shape& shape, uint32_t mask, bool reduced) {
-        int64_t stride = 1;
+        uint64_t stride = 1, count = 1;
         for (int a = shape.rank() - 1; a >= 0; --a) {
             if ((mask >> a & 1) == (reduced ? 1u : 0u)) {
                 dims_[rank_] = shape[a];
-                strides_[rank_++] = stride;
-                count_ *= shape[a];
+                strides_[rank_++] = static_cast<int64_t>(stride);
+                count *= static_cast<uint64_t>(shape[a]);
             }
-            stride *= shape[a];
+            stride *= static_cast<uint64_t>(shape[a]);
         }
+        count_ = static_cast<int64_t>(count);
     }
     int64_t count() const { return count_; }
     int64_t offset(int64_t i) const {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,16 +61,31 @@ class Regex {
     struct Edge {
         bool begin, end, boundary;
     };
+    using Range = std::pair<uint32_t, uint32_t>;
     struct Set {
-        std::vector<std::pair<uint32_t, uint32_t>> ranges;
+        std::vector<Range> ranges;
         bool negated = false;
+
+        // Sorted and apart from each other, as in_set() wants them.
+        void arrange() {
+            std::sort(ranges.begin(), ranges.end());
+            size_t kept = 0;
+            for (const Range& r : ranges) {
+                if (kept > 0 && r.first <= ranges[kept - 1].second) {
+                    ranges[kept - 1].second = std::max(ranges[kept - 1].second, r.second);
+                } else {
+                    ranges[kept++] = r;
+                }
+            }
+            ranges.resize(kept);
+        }
     };
 
     static bool in_set(const Set& set, uint32_t ch) {
-        for (const auto& [low, high] : set.ranges) {
-            if (ch >= low && ch <= high) return !set.negated;
-        }
-        return set.negated;
+        const auto behind =
+            std::partition_point(set.ranges.begin(), set.ranges.end(), [&](const Range& r) { return r.first <= ch; });
+        const bool found = behind != set.ranges.begin() && ch <= std::prev(behind)->second;
+        return found != set.negated;
     }
     // The code point at *i; a byte that is not UTF-8 stands for itself, above all code points.
     static uint32_t decode(std::string_view s, size_t* i) {
@@ -179,6 +195,7 @@ class Regex {
             const uint32_t ch = decode(pattern_, &at_);
             set.ranges = {{ch, ch}};
         }
+        set.arrange();
         emit({kSet, static_cast<uint32_t>(sets_.size())});
         sets_.push_back(std::move(set));
         return true;

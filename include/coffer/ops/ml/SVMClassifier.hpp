@@ -54,7 +54,9 @@ struct SVMClassifier {
         COFFER_TRY(model(c, rows, labels, &m));
         // Kernel values, decisions, votes (or linear scores), probabilities, and the pairwise ones.
         const size_t doubles = m.vectors + m.pairs + 2 * m.classes + 3 * m.classes * m.classes;
-        COFFER_TRY_ASSIGN(std::byte * memory, c.scratch(doubles * sizeof(double)));
+        size_t bytes;
+        if (!checked_mul(doubles, sizeof(double), &bytes)) return c.fail(m.vectors, " support vectors");
+        COFFER_TRY_ASSIGN(std::byte * memory, c.scratch(bytes));
         Row r{reinterpret_cast<double*>(memory)};
         r.decisions = r.kernel + m.vectors;
         r.votes = r.decisions + m.pairs;
@@ -92,7 +94,8 @@ struct SVMClassifier {
         m->classes = labels.size();
         if (m->classes < 1 || m->classes > 65536) return c.fail(m->classes, " class labels");
         if (per_class.empty()) {
-            if (coefficients != m->classes * m->width || rho < 1) {
+            size_t want;
+            if (!checked_mul(m->classes, m->width, &want) || coefficients != want || rho < 1) {
                 return c.fail(coefficients, " coefficients and ", rho, " rho for ", m->classes, " classes of ",
                               m->width, " features");
             }
@@ -107,6 +110,8 @@ struct SVMClassifier {
                 return c.fail("vectors_per_class has ", n);
         }
         if (m->vectors == 0) return c.fail("vectors_per_class is all zero");
+        // With a pair, a vector has coefficients, so that there are no more vectors than the file has numbers.
+        if (m->classes < 2) return c.fail("vectors_per_class for ", m->classes, " class");
         m->pairs = m->classes * (m->classes - 1) / 2;
         m->probable = prob_a > 0;
         COFFER_TRY(check_support_vectors(c, m->vectors, rows.width));

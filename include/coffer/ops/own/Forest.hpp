@@ -8,6 +8,7 @@
 //          3 leaf_weights  float32 (leaves, n_targets); or (weights), with the next two
 //          4 leaf_targets  u32 (weights): the target that each is for
 //          5 leaf_offsets  u32 (leaves + 1): leaf i has the weights [offset i, offset i + 1)
+//          A leaf with several weights is that of one node.
 //          6 base          float64 (n_targets), added at the end
 //          7 labels        int64 (columns), of output 1
 // Outputs  0 scores        float32 (rows, columns)
@@ -213,6 +214,7 @@ struct Forest {
             }
             return nodes[at].child;
         }
+        size_t size(uint32_t leaf) const { return per_leaf ? per_leaf : offsets[leaf + 1] - offsets[leaf]; }
         void add(uint32_t leaf, std::span<double> scores) const {
             const size_t begin = per_leaf ? leaf * per_leaf : offsets[leaf];
             const size_t end = per_leaf ? begin + per_leaf : offsets[leaf + 1];
@@ -222,13 +224,15 @@ struct Forest {
     };
 
     // All that a walk relies on. Children come after their parents, so it ends; trees share no nodes, so all walks of
-    // a row together take no more steps than there are nodes.
+    // a row together take no more steps than there are nodes; and they add no more weights than there are.
     static Status check(const NodeContext& c, const ml::TreeAllocator& memory, const Arrays& a, int64_t width,
                         int64_t targets) {
         const size_t count = a.nodes.size();
-        std::span<uint8_t> taken;  // by a parent, or as a root
+        std::span<uint8_t> taken, found;  // nodes, by a parent or as a root; leaves with several weights, by a node
         COFFER_TRY(memory.array(count, &taken));
+        COFFER_TRY(memory.array(a.leaves, &found));
         std::fill(taken.begin(), taken.end(), uint8_t{0});
+        std::fill(found.begin(), found.end(), uint8_t{0});
         for (size_t i = 0; i < count; ++i) {
             const kernels::TreeNode& n = a.nodes[i];
             if (n.feature == kernels::kTreeLeaf) {
@@ -258,6 +262,11 @@ struct Forest {
                 return c.fail("leaf_offsets has ", offset, " after ", last, ", of ", a.weights.size(), " weights");
             }
             last = offset;
+        }
+        for (size_t i = 0; i < count; ++i) {
+            const kernels::TreeNode& n = a.nodes[i];
+            if (n.feature == kernels::kTreeLeaf && taken[i] != 0 && a.size(n.child) > 1 && found[n.child]++ != 0)
+                return c.fail("leaf ", n.child, " has several weights and several nodes");
         }
         return {};
     }
