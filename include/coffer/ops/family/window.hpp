@@ -10,8 +10,8 @@ namespace coffer::ops {
 // No window reaches further beyond its input.
 inline constexpr int64_t kMostPadding = int64_t{1} << 24;
 
-// `axis` has kernel, stride, dilation, pad_begin and pad_end and moves over `size` elements between the pads. A step that
-// is never taken may be anything in the model; here it does not leave the padded input either.
+// `axis` has kernel, stride, dilation, pad_begin and pad_end and moves over `size` elements between the pads. A step
+// that is never taken may be anything in the model; here it does not leave the padded input either.
 template <class Axis>
 Status settle_axis(const NodeContext& c, Axis* axis, int64_t size) {
     if (axis->pad_begin > kMostPadding || axis->pad_end > kMostPadding) {
