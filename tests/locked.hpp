@@ -9,6 +9,10 @@ namespace coffer::test {
 inline long locked_bytes() {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
     return -1;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    return -1;
+#endif
 #endif
     std::ifstream status("/proc/self/status");
     for (std::string line; std::getline(status, line);) {

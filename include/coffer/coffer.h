@@ -369,8 +369,8 @@ typedef enum coffer_integrity {
 } coffer_integrity;
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_integrity(coffer_policy* policy, coffer_integrity integrity,
                                                                  coffer_error* error) COFFER_NOEXCEPT;
-/* Bytes for each of these: what a file brings along, its packed weights, the activations of a plan, the tensors and
- * strings of a runner. Default: half of RAM or of the cgroup limit. */
+/* Bytes for each of these: what a file brings along, its packed weights, the activations of a plan, what a runner
+ * makes besides (tensors, strings, its plans). Default: half of RAM or of the cgroup limit. */
 COFFER_API coffer_status COFFER_CALL coffer_policy_set_max_memory(coffer_policy* policy, uint64_t bytes,
                                                                   coffer_error* error) COFFER_NOEXCEPT;
 /* Largest scrypt work factor a password slot may ask for, 14 to 20. Default 17 (128 MiB). */

@@ -182,7 +182,7 @@ char* allocate_text_or_throw(size_t size) {
     size_t total;
     if (!checked_add(size, sizeof(TextOwner), &total)) throw std::bad_alloc();
     const TextOwner& budget = BudgetScope::current();
-    if (budget && !budget->charge(total)) throw std::bad_alloc();
+    if (budget && !budget->charge(total)) throw OverBudget();
     void* memory = allocate_private(total);
     if (!memory) {
         if (budget) budget->refund(total);

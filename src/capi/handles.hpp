@@ -64,6 +64,9 @@ coffer_status guard(coffer_error* error, F&& body) noexcept {
         }
         fill(error, status.error());
         return static_cast<coffer_status>(status.error().code());
+    } catch (const OverBudget& e) {
+        fill(error, coffer::error(Code::kLimit, Detail::kLimit, e.what()));
+        return COFFER_LIMIT;
     } catch (const std::bad_alloc&) {
         fill(error, COFFER_OUT_OF_MEMORY, "out of memory");
         return COFFER_OUT_OF_MEMORY;

@@ -155,7 +155,10 @@ Result<Executor::Stage*> Executor::first_stage(std::span<const ops::Type> inputs
         v.ready = true;
     }
     COFFER_TRY(build(*stage));
-    if (stages_.size() >= context_->max_plans) stages_.pop_back();
+    if (stages_.size() >= context_->max_plans) {
+        if (last_ == stages_.back().get()) last_ = nullptr;
+        stages_.pop_back();
+    }
     stages_.push_front(std::move(stage));
     return stages_.front().get();
 }
@@ -172,7 +175,14 @@ Result<Executor::Stage*> Executor::next_stage(Stage& stage) {
     }
     auto next = std::make_unique<Stage>();
     next->key = std::move(key);
-    if (!next->charge.take(graph_.values.size() * sizeof(ValueFacts))) {
+    const uint64_t bytes = graph_.values.size() * sizeof(ValueFacts);
+    bool charged = next->charge.take(bytes);
+    if (!charged) {  // what other shapes left behind goes first
+        stage.next.clear();
+        charged = next->charge.take(bytes);
+    }
+    for (; !charged && stages_.size() > 1; charged = next->charge.take(bytes)) stages_.pop_back();
+    if (!charged) {
         return error(Code::kLimit, Detail::kLimit, "graph ", index_,
                      " has too many nodes whose shapes depend on values for the memory limit of this model");
     }
@@ -325,6 +335,9 @@ Status Executor::run_dynamic(Stage& stage) {
         for (graph::ValueId id : node.inputs) {
             inputs.push_back(value_of(id, stage.analysis));
             if (id != graph::kAbsent && is_borrowed(id, stage.analysis)) borrowed.push_back(pointers_[id]);
+        }
+        for (graph::ValueId id : node.outputs) {  // of the last run: this one may need its memory
+            if (id != graph::kAbsent) values_[id] = {};
         }
         const uint64_t start = context_->profile ? os::monotonic_ns() : 0;
         COFFER_TRY_ASSIGN(std::vector<Value> results,

@@ -339,7 +339,7 @@ class NodePlan final : public ops::PlanContext {
 
     void* allocate_params(size_t size, size_t alignment) override {
         if (void* params = planner_.plan_->params.allocate(size, alignment)) return params;
-        throw std::bad_alloc();
+        throw OverBudget();
     }
     uint32_t workspace(size_t bytes) override {
         Phys phys;
@@ -657,9 +657,8 @@ Status Planner::finish() {
 Result<std::unique_ptr<Plan>> make_plan(const PlanRequest& request) {
     try {
         return Planner(request).run();
-    } catch (const std::bad_alloc&) {
-        return error(Code::kOutOfMemory, "no memory for a plan of graph ", request.graph,
-                     ", or more than the limit of this model");
+    } catch (const OverBudget& e) {
+        return error(Code::kLimit, Detail::kLimit, "a plan of graph ", request.graph, ": ", e.what());
     }
 }
 

@@ -74,7 +74,6 @@ Result<std::unique_ptr<Runner>> Runner::create(std::shared_ptr<const Model> mode
     c.max_memory = runner->model_->options().max_memory;
     c.debug_names = runner->model_->options().debug_names;
     c.allocator = options.allocator;
-    c.cancel = &runner->cancel_;
     c.profile = options.profile ? &runner->profile_ : nullptr;
     runner->executors_ = std::make_unique<Executors>(&c);
     COFFER_TRY(runner->reset());
@@ -141,13 +140,22 @@ Status Runner::bind_states() {
 
 Status Runner::run(uint64_t deadline_ns) {
     const BudgetScope scope(budget_);
+    // A deadline and a cancellation are for this run alone, however it ends.
+    struct Limits {
+        Runner& runner;
+        ~Limits() {
+            runner.context_.deadline_ns = 0;
+            runner.context_.cancel = nullptr;
+            runner.cancel_.store(false, std::memory_order_relaxed);
+        }
+    } const limits{*this};
+    context_.deadline_ns = deadline_ns == 0 ? 0 : os::monotonic_ns() + deadline_ns;
+    context_.cancel = &cancel_;
     COFFER_TRY(check_bound());
     COFFER_TRY(bind_states());
-    context_.deadline_ns = deadline_ns == 0 ? 0 : os::monotonic_ns() + deadline_ns;
     Status status = executors_->of(0).run(inputs_, buffers_, &outputs_);
     // Weights that another runner could not open were wiped, maybe in the middle of this run.
     if (status.ok()) status = model_->weights().failure();
-    cancel_.store(false, std::memory_order_relaxed);
     if (!status.ok()) {
         // Tell the shapes that follow from the inputs, so that a too small buffer can be replaced.
         if (status.error().code() == Code::kBufferTooSmall) (void)prepare();
@@ -159,12 +167,11 @@ Status Runner::run(uint64_t deadline_ns) {
     }
     for (size_t k = 0; k < states_.size(); ++k) {
         const uint32_t at = model_->states()[k].output;
-        if (!buffers_[at].data) {  // its memory belongs to the executor, which writes there again
-            COFFER_TRY_ASSIGN(states_[k].current, copy_of(outputs_[at].tensor));
-        } else {
-            std::swap(states_[k].current, states_[k].spare);
-        }
+        if (buffers_[at].data) continue;  // written to spare memory already
+        // Its memory belongs to the executor, which writes there again.
+        COFFER_TRY_ASSIGN(states_[k].spare, copy_of(outputs_[at].tensor));
     }
+    for (State& state : states_) std::swap(state.current, state.spare);
     return {};
 }
 

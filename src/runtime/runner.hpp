@@ -63,7 +63,7 @@ class Runner {
     };
 
     std::shared_ptr<const Model> model_;
-    std::shared_ptr<MemoryBudget> budget_;  // of every tensor made in a run or a plan
+    std::shared_ptr<MemoryBudget> budget_;  // of tensors, strings and plans
     std::unique_ptr<Parallel> parallel_;
     ExecutionContext context_;
     std::unique_ptr<Executors> executors_;

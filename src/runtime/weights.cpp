@@ -260,11 +260,11 @@ void WeightStore::release(const TensorView& view) {
 }
 
 WeightStore::Gone::iterator WeightStore::mark_gone(const TensorView& view, Constant& constant) {
-    constant.state = Constant::kGone;
     const auto begin = reinterpret_cast<uintptr_t>(view.data);
     // With the zeros up to the next one; the arenas begin on pages and end on whole ones.
     const auto end = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
     auto range = gone_.emplace(begin, end).first;
+    constant.state = Constant::kGone;
     if (const auto next = std::next(range); next != gone_.end() && next->first == end) {
         range->second = next->second;
         gone_.erase(next);
@@ -341,11 +341,10 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
     // Its range is there again; the neighbours stay gone.
     const auto begin = reinterpret_cast<uintptr_t>(view.data);
     const auto range = std::prev(gone_.upper_bound(begin));
-    const auto [range_begin, range_end] = *range;
     const uintptr_t next = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
-    gone_.erase(range);
-    if (range_begin < begin) gone_.emplace(range_begin, begin);
-    if (next < range_end) gone_.emplace(next, range_end);
+    if (next < range->second) gone_.emplace(next, range->second);
+    range->second = begin;
+    if (range->first == begin) gone_.erase(range);
     constant.state = Constant::kOpen;
     return {};
 }

@@ -247,6 +247,38 @@ TEST_CASE("a loop whose body has nothing to do ends with its deadline") {
     CHECK(status.error().code() == Code::kDeadline);
 }
 
+TEST_CASE("a deadline and a cancellation are for one run, also where a subgraph is planned") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {-1}));
+    const auto state = b.input("state", type(DType::kBool, {}));
+    for (size_t g : {1, 2}) {
+        b.model.graphs.emplace_back();
+        const auto inner = b.input("inner", type(DType::kFloat, {-1}), g);
+        b.output(b.node(g == 1 ? "Neg" : "Abs", {inner}, {}, g), "out", {}, g);
+    }
+    b.output(
+        b.node("If", {state, x},
+               {{"then_branch", graph::GraphRef{1}}, {"else_branch", graph::GraphRef{2}}, {"captures", int64_t{1}}}),
+        "y");
+    b.output(b.node("Not", {state}), "next", type(DType::kBool, {}));
+    b.model.states.push_back({"state", "next", std::nullopt});
+    const auto runner = runner_of(b.build());
+    runner->cancel();
+    REQUIRE(runner->bind_input(0, Value(noise({3}, 1))));
+    const Status cancelled = runner->run();
+    REQUIRE(!cancelled.ok());
+    CHECK(cancelled.error().code() == Code::kCancelled);
+    REQUIRE(runner->run(1'000'000'000));
+    const Status late = runner->run(1);
+    REQUIRE(!late.ok());
+    CHECK(late.error().code() == Code::kDeadline);
+    for (const int64_t size : {4, 5}) {  // of shapes that are planned after that deadline
+        REQUIRE(runner->bind_input(0, Value(noise({size}, 1))));
+        const Status status = size == 4 ? runner->prepare() : runner->run();
+        REQUIRE(status.ok());
+    }
+}
+
 TEST_CASE("an output larger than there can be is refused before an op plans for it") {
     Builder b;
     const auto x = b.input("x", type(DType::kFloat, {1, 1, 1, -1}));

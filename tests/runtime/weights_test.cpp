@@ -426,11 +426,13 @@ TEST_CASE("a plan made later reads where it lies what an earlier one packed and 
         "y", type(DType::kFloat, {2, 520}));
     File file(b.model);
     const auto plain = runner_of(b.build());
-    for (const bool lock : {false, true}) {
-        const bool lazy = GENERATE(false, true);
+    for (const auto& [lazy, lock] : {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
         file.reads.clear();
         const auto loaded = file.load(lazy, trust::Integrity::kFull, lock);
-        if (lock && !loaded.ok() && loaded.error().code() == Code::kLimit) continue;  // not for this user
+        if (lock && !loaded.ok() && loaded.error().code() == Code::kLimit) {
+            WARN("skipped: no memory may be locked");
+            continue;
+        }
         REQUIRE(loaded.ok());
         const auto runner = runner_of(loaded->model);
         REQUIRE(runner->bind_input(0, Value(condition(true))).ok());

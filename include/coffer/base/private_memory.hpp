@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -18,8 +19,8 @@ void* allocate_private(size_t size) noexcept;
 void release_private(void* memory, size_t size) noexcept;
 // As containers expect: throws std::bad_alloc when there is no memory.
 void* allocate_private_or_throw(size_t size);
-// The same for text, which is charged to the budget of the thread's BudgetScope until it is released, by whichever
-// thread; over the limit there is no memory.
+// Text, aligned for its characters alone, is charged to the budget of the thread's BudgetScope until it is released,
+// by whichever thread; over the limit it throws OverBudget.
 char* allocate_text_or_throw(size_t size);
 void release_text(char* text, size_t size) noexcept;
 
@@ -50,8 +51,8 @@ using PrivateVector = std::vector<T, PrivateAllocator<T>>;
 // A short one lies in the object itself: keep it where that is private too, in a tensor or a PrivateVector.
 using PrivateString = std::basic_string<char, std::char_traits<char>, PrivateAllocator<char>>;
 
-// How much memory the tensors and strings that a thread makes may take together, until they are gone. A model decides
-// what its nodes ask for, so a run must have a limit.
+// How much memory the tensors, strings and plans that a thread makes may take together, until they are gone. A model
+// decides what its nodes ask for, so a run must have a limit.
 class MemoryBudget {
  public:
     explicit MemoryBudget(uint64_t limit) : limit_(limit) {}
@@ -62,6 +63,12 @@ class MemoryBudget {
  private:
     std::atomic<uint64_t> used_{0};
     const uint64_t limit_;
+};
+
+// What the standard containers can say of a budget that has no more.
+class OverBudget : public std::bad_alloc {
+ public:
+    const char* what() const noexcept override { return "the memory limit of this model is used up"; }
 };
 
 // Bytes that are charged to a budget as long as it exists; without a budget, any.
@@ -81,7 +88,7 @@ class MemoryCharge {
     uint64_t bytes_ = 0;
 };
 
-// While it exists, Tensor::create() of this thread charges `budget`.
+// While it exists, what this thread makes is charged to `budget`.
 class BudgetScope {
  public:
     explicit BudgetScope(std::shared_ptr<MemoryBudget> budget);

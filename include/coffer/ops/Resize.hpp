@@ -59,6 +59,10 @@ struct Resize : MoveOp<Resize> {
         if (g.transform == g.kCropAndResize && !m.value(1)) return m.node().unsupported("roi depends on data");
         Box box;
         for (int a = 0; a < g.to.rank(); ++a) {
+            if (g.is_still(a)) {
+                box.loop(g.to[a], src[size_t(a)], dst[size_t(a)]);
+                continue;
+            }
             if (g.to[a] > g.kMaxPlanned) return m.node().unsupported("too long an axis to look at every place");
             const int64_t from = g.axes[a].from, factor = from > 0 ? g.to[a] / from : 0;
             bool differs = g.mode != g.kNearest || factor < 1 || factor * from != g.to[a];
@@ -85,8 +89,7 @@ struct Resize : MoveOp<Resize> {
             bool* outside;
         } tables[kMaxRank];
         for (int a = 0; a < rank; ++a) {
-            const bool still =
-                g.axes[a].from == g.axes[a].to && g.axes[a].scale == 1 && g.transform != g.kCropAndResize;
+            const bool still = g.is_still(a);
             Table& t = tables[a];
             t.taps = nearest || still ? 1 : g.taps(a);
             int64_t n = 0;

@@ -65,12 +65,16 @@ struct TfIdfVectorizer : MoveOp<TfIdfVectorizer> {
         auto* out = m.result(0).as<float>();
         const int64_t rows = x.rank() == 1 ? 1 : x[0], length = x.back();
         std::fill_n(out, rows * width, 0.0f);
-        // Those of each length are sorted by their words, so that a window of the input is found among them.
+        // Those of each length are sorted by their words, so that a window of the input is found among them; where
+        // there are few windows, each n-gram is compared with all of them instead.
         Pool p{*m.value(0), words, numbers};
         COFFER_TRY_ASSIGN(std::byte* const memory, m.scratch(grams * (sizeof(Group) + 3 * sizeof(int64_t))));
         auto* const groups = reinterpret_cast<Group*>(memory);
         p.order = reinterpret_cast<int64_t*>(groups + grams);
         int64_t *const place = p.order + grams, *const found = place + grams;  // place: of the first of equal ones
+        // A single word skips nothing, so that it is counted once.
+        const auto most_steps = [&](const Group& g) { return g.size == 1 ? 1 : std::min(skips, length) + 1; };
+        const auto few = [&](const Group& g) { return length <= kFew && most_steps(g) * length <= kFew; };
         size_t group_count = 0;
         int64_t first = 0;
         for (size_t n = 1; n <= counts.size(); ++n) {
@@ -79,21 +83,25 @@ struct TfIdfVectorizer : MoveOp<TfIdfVectorizer> {
             first = g.last;
             if (g.first == g.last || size < least || size > most) continue;
             groups[group_count++] = g;
-            p.sort(g, place);
+            if (!few(g)) p.sort(g, place);
         }
         for (int64_t r = 0; r < rows; ++r) {
             for (const Group& g : std::span(groups, group_count)) {
                 std::fill(found + g.first, found + g.last, 0);
-                // A single word skips nothing, so that it is counted once.
-                const int64_t most_steps = g.size == 1 ? 1 : std::min(skips, length) + 1;
-                for (int64_t step = 1; step <= most_steps && (g.size - 1) * step < length; ++step) {
+                for (int64_t step = 1; step <= most_steps(g) && (g.size - 1) * step < length; ++step) {
                     for (int64_t at = 0; at + (g.size - 1) * step < length; ++at) {
+                        if (few(g)) {
+                            for (int64_t k = g.first; k < g.last; ++k) {
+                                found[k] += p.compare_window(g, k, r * length + at, step) == 0;
+                            }
+                            continue;
+                        }
                         const int64_t k = p.find(g, r * length + at, step);
                         if (k < g.last) ++found[k];
                     }
                 }
                 for (int64_t gram = g.first; gram < g.last; ++gram) {
-                    const auto times = static_cast<float>(found[place[gram]]);
+                    const auto times = static_cast<float>(found[few(g) ? gram : place[gram]]);
                     const float weight = weights.empty() ? 1 : weights[size_t(gram)];
                     float& cell = out[r * width + indexes[size_t(gram)]];
                     if (mode == "TF") cell += times;
@@ -106,6 +114,8 @@ struct TfIdfVectorizer : MoveOp<TfIdfVectorizer> {
     }
 
  private:
+    static constexpr int64_t kFew = 32;
+
     // The n-grams of one length: numbers [first, last), their words from `begin` of the pool on.
     struct Group {
         int64_t size, begin, first, last;
@@ -141,19 +151,20 @@ struct TfIdfVectorizer : MoveOp<TfIdfVectorizer> {
         }
         // Where in `order` the window at `at` of the input, of every `step`-th word, is first; g.last when nowhere.
         int64_t find(const Group& g, int64_t at, int64_t step) const {
-            const auto compare_window = [&](int64_t gram) {
-                int sign = 0;
-                for (int64_t j = 0; j < g.size && sign == 0; ++j) {
-                    const int64_t word = g.begin + (gram - g.first) * g.size + j;
-                    sign = numbers.empty() ? in.as<PrivateString>()[at + j * step].compare(words[size_t(word)])
-                                           : compare(load_int(in, at + j * step), numbers[size_t(word)]);
-                }
-                return sign;
-            };
             const int64_t* const end = order + g.last;
-            const int64_t* const k = std::partition_point(order + g.first, order + g.last,
-                                                          [&](int64_t gram) { return compare_window(gram) > 0; });
-            return k != end && compare_window(*k) == 0 ? k - order : g.last;
+            const int64_t* const k = std::partition_point(
+                order + g.first, order + g.last, [&](int64_t gram) { return compare_window(g, gram, at, step) > 0; });
+            return k != end && compare_window(g, *k, at, step) == 0 ? k - order : g.last;
+        }
+        // The window's words with those of an n-gram.
+        int compare_window(const Group& g, int64_t gram, int64_t at, int64_t step) const {
+            int sign = 0;
+            for (int64_t j = 0; j < g.size && sign == 0; ++j) {
+                const int64_t word = g.begin + (gram - g.first) * g.size + j;
+                sign = numbers.empty() ? in.as<PrivateString>()[at + j * step].compare(words[size_t(word)])
+                                       : compare(load_int(in, at + j * step), numbers[size_t(word)]);
+            }
+            return sign;
         }
     };
 };

@@ -47,7 +47,8 @@ Result<Value> scalar_value(DType dtype, T value) {
 }
 
 // Rows of one scan output, appended iteration by iteration while their number is not known. The bytes live in
-// scratch memory, which doubles, so that the caps of the runner hold however long the loop runs.
+// scratch memory, which doubles, so that the caps of the runner hold however long the loop runs; strings stay in the
+// tensors they came in.
 class Rows {
  public:
     Status append(RunContext& c, const Value& value) {
@@ -61,10 +62,9 @@ class Rows {
             return c.fail("a scan output changes from ", shape_, " to ", t.shape());
         ++count_;
         if (dtype_ == DType::kString) {
-            if (strings_.size() > kMaxStrings)
-                return error(Code::kLimit, Detail::kLimit, "a scan output of over ", kMaxStrings, " strings");
-            const auto from = t.span<const PrivateString>();
-            strings_.insert(strings_.end(), from.begin(), from.end());
+            if (strings_.size() >= kMaxRows)
+                return error(Code::kLimit, Detail::kLimit, "a scan output of over ", kMaxRows, " rows of strings");
+            strings_.push_back(t);
             return {};
         }
         const size_t row = t.nbytes();
@@ -93,11 +93,11 @@ class Rows {
         COFFER_TRY(c.allocate(i, count_ > 0 ? dtype_ : inferred, to));
         const TensorView& dst = c.output(i);
         if (count_ == 0) return {};
-        if (dtype_ == DType::kString) {
-            std::move(strings_.begin(), strings_.end(), dst.as<PrivateString>());
-            return {};
-        }
         const int64_t row = shape_.elements();
+        for (size_t k = 0; k < strings_.size(); ++k) {
+            copy_elements(dst, static_cast<int64_t>(k) * row, 1, strings_[k].view(), 0, 1, row);
+        }
+        if (dtype_ == DType::kString) return {};
         const auto row_bytes = used_ / static_cast<size_t>(count_);
         for (int64_t k = 0; k < count_; ++k) {
             const TensorView src{bytes_ + row_bytes * static_cast<size_t>(k), dtype_, shape_};
@@ -107,14 +107,14 @@ class Rows {
     }
 
  private:
-    static constexpr size_t kMaxStrings = 1 << 22;
+    static constexpr size_t kMaxRows = 1 << 22;
 
     DType dtype_ = DType::kUndefined;
     Shape shape_;
     int64_t count_ = 0;
     std::byte* bytes_ = nullptr;
     size_t used_ = 0, capacity_ = 0;
-    PrivateVector<PrivateString> strings_;
+    std::vector<Tensor> strings_;
 };
 
 }  // namespace coffer::ops

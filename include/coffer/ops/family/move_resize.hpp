@@ -25,8 +25,8 @@ class ResizeGeometry {
     };
     enum Rounding : uint8_t { kPreferFloor, kPreferCeil, kFloor, kCeil };
 
-    // Of longer axes nothing is worked out while planning, when no memory limit has been asked yet.
-    static constexpr int64_t kMaxPlanned = int64_t{1} << 22;
+    // Longer axes are not looked at place by place while planning.
+    static constexpr int64_t kMaxPlanned = int64_t{1} << 26;
 
     Mode mode = kNearest;
     Transform transform = kHalfPixel;
@@ -35,6 +35,11 @@ class ResizeGeometry {
     double cubic_a = -0.75;
     ResizeAxis axes[kMaxRank];
     Shape to;
+
+    // Nothing happens along axis `a`.
+    bool is_still(int a) const {
+        return axes[a].from == axes[a].to && axes[a].scale == 1 && transform != kCropAndResize;
+    }
 
     // False when the output shape depends on values not known here.
     Result<bool> set(const MoveContext& m) {
