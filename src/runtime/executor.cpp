@@ -20,7 +20,7 @@ bool plain(const ops::Type& t) {
     return t.kind == ValueKind::kTensor && t.dtype != DType::kString;
 }
 
-Result<Tensor> copy_of(const TensorView& view) {
+Result<Tensor> copy_of_plain(const TensorView& view) {
     COFFER_TRY_ASSIGN(Tensor copy, Tensor::create(view.dtype, view.shape));
     if (copy.nbytes() > 0) std::memcpy(copy.view().data, view.data, copy.nbytes());
     return copy;
@@ -33,7 +33,7 @@ Status own_borrowed(Value& value, std::span<const void* const> borrowed) {
     if (value.kind != ValueKind::kTensor || !value.tensor.valid() || value.tensor.dtype() == DType::kString)
         return {};
     if (std::ranges::find(borrowed, value.tensor.view().data) == borrowed.end()) return {};
-    COFFER_TRY_ASSIGN(value.tensor, copy_of(value.tensor.view()));
+    COFFER_TRY_ASSIGN(value.tensor, copy_of_plain(value.tensor.view()));
     return {};
 }
 
@@ -382,7 +382,7 @@ Status Executor::collect(Stage& stage, std::span<const TensorView> buffers, std:
         if (!outputs) continue;
         // Control flow keeps what a body gives; a caller of the main graph has until the next run.
         if (index_ != 0 && is_borrowed(id, stage.analysis)) {
-            COFFER_TRY_ASSIGN(value.tensor, copy_of(value.tensor.view()));
+            COFFER_TRY_ASSIGN(value.tensor, copy_of_plain(value.tensor.view()));
         }
         (*outputs)[i] = std::move(value);
     }

@@ -85,7 +85,8 @@ bool channels_choice(const std::vector<ops::Type>& in, const std::vector<ops::Ty
     const int rank = in[0].shape.rank();
     if (rank < 3 || out[0].shape.rank() != rank) return false;
     c->inputs[0] = c->outputs[0] = Layout::kChannelsLast;
-    // A residual comes in the layout of the output; input 1 are weights, which keep theirs.
+    // A residual comes in the layout of the output. Input 1 are weights, which keep theirs; other ops have them
+    // elsewhere, but take constant ones alone.
     for (size_t i = 2; i < in.size(); ++i) {
         if (!constant[i] && in[i].dtype != DType::kUndefined && in[i].shape == out[0].shape) {
             c->inputs[i] = Layout::kChannelsLast;

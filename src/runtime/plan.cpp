@@ -541,7 +541,7 @@ Status Planner::check_sizes(const graph::Node& node, std::span<const ops::Type> 
     for (size_t i = 0; i < outputs.size(); ++i) {
         const size_t bytes = nbytes(outputs[i]);
         if (node.outputs[i] == graph::kAbsent || bytes <= r_.max_arena_bytes) continue;
-        if (r_.external[node.outputs[i]] && bytes <= os::memory_limit()) continue;  // in memory of the caller
+        if (r_.external[node.outputs[i]] && bytes <= os::memory_limit()) continue;  // not in the arena
         return error(Code::kLimit, Detail::kLimit, "output ", i, " of ", node.op, " needs ", bytes,
                      " bytes, the cap is ", r_.max_arena_bytes);
     }

@@ -1,6 +1,6 @@
 // Tree ensembles: one compact forest, built from either way ONNX writes trees (TreeEnsemble's indices, or the
 // node and tree ids of TreeEnsembleClassifier and -Regressor), checked while it is built: every child exists,
-// every inner node has at most one parent and every root none, so that a walk from a root always ends; and no root is
+// every inner node has at most one parent and every root none, so that a walk from a root always ends; and no tree is
 // named twice, so that all walks of a row together take no more steps than there are nodes.
 #pragma once
 

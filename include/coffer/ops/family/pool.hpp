@@ -8,7 +8,8 @@ namespace coffer::ops {
 
 inline constexpr int kMaxSpatial = kMaxRank - 2;
 
-// Tap k of output o on an axis reads input o * stride + k * dilation - pad_begin.
+// Tap k of output o on an axis reads input o * stride + k * dilation - pad_begin. Steps are as settle_axis() leaves
+// them.
 struct PoolAxis {
     int64_t in = 1, out = 1, kernel = 1, stride = 1, dilation = 1, pad_begin = 0, pad_end = 0;
 
