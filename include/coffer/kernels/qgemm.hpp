@@ -67,20 +67,20 @@ template <class A>
 static inline void qgemm_fill(A* dst, size_t count, A value) {
     for (size_t i = 0; i < count; ++i) dst[i] = value;
 }
-// Sum of a packed row, which may wrap. Engines that take signed bytes count them as such.
-template <class Arch>
-inline int32_t qgemm_row_sum(const int16_t* a, size_t count) {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < count; ++i) sum += uint32_t(int32_t(a[i]));
-    return int32_t(sum);
-}
-template <class Arch>
-inline int32_t qgemm_row_sum(const uint8_t* a, size_t count) {
-    uint32_t sum = 0;
-    for (size_t i = 0; i < count; ++i) {
-        sum += Arch::dotprod ? uint32_t(int32_t(static_cast<int8_t>(a[i]))) : uint32_t(a[i]);
+// Sum of a packed row, in steps that stay within 32 bits; over all it may wrap. Engines that take signed bytes count
+// them as such.
+template <class Arch, class A>
+[[gnu::noinline]] int32_t qgemm_row_sum(const A* a, size_t count) {
+    constexpr bool as_signed = sizeof(A) == 1 && Arch::dotprod;
+    constexpr size_t kStep = size_t{1} << 15;
+    uint32_t total = 0;
+    for (size_t begin = 0; begin < count; begin += kStep) {
+        const size_t end = count - begin < kStep ? count : begin + kStep;
+        int32_t sum = 0;
+        for (size_t i = begin; i < end; ++i) sum += as_signed ? int32_t(static_cast<int8_t>(a[i])) : int32_t(a[i]);
+        total += uint32_t(sum);
     }
-    return int32_t(sum);
+    return int32_t(total);
 }
 
 // Rows of a plain matrix.
