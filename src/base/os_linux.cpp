@@ -481,6 +481,13 @@ bool Pages::lock_again(size_t offset, size_t size) {
     return lock_pages(data_ + begin, offset + size - begin);
 }
 
+bool Pages::put_back(size_t offset, Bytes bytes) {
+    if (!lock_again(offset, bytes.size())) return false;
+    allow_writing();
+    std::ranges::copy(bytes, data_ + offset);
+    return true;
+}
+
 // ---- clocks and limits
 
 namespace {

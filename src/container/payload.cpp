@@ -231,10 +231,7 @@ void Payload::discard(uint64_t offset, uint64_t nbytes) {
 
 bool Payload::write(uint64_t offset, Bytes bytes) {
     const std::lock_guard lock(mutex_);
-    if (!pages_.lock_again(static_cast<size_t>(offset), bytes.size())) return false;
-    pages_.allow_writing();
-    std::ranges::copy(bytes, pages_.data() + offset);
-    return true;
+    return pages_.put_back(static_cast<size_t>(offset), bytes);
 }
 
 Result<Table> read_table(const Source& source, const Header& h) {

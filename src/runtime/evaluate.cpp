@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "coffer/ops/family/move_elements.hpp"
+
 namespace coffer::runtime {
 namespace {
 
@@ -114,6 +116,12 @@ bool is_empty(const graph::Node& node, std::span<const ops::Type> outputs) {
 ops::Type type_of(const Value& value) {
     if (value.kind != ValueKind::kTensor) return {value.kind, value.dtype, {}, false};
     return {ValueKind::kTensor, value.tensor.dtype(), value.tensor.shape(), true};
+}
+
+Result<Tensor> copy_of(const TensorView& view) {
+    COFFER_TRY_ASSIGN(Tensor copy, Tensor::create(view.dtype, view.shape));
+    ops::copy_elements(copy.view(), 0, 1, view, 0, 1, view.elements());
+    return copy;
 }
 
 Result<std::vector<Value>> evaluate_node(const ops::Op& op, const graph::Node& node, std::span<const Value> inputs,

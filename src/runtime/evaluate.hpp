@@ -59,5 +59,7 @@ Result<std::vector<Value>> evaluate_node(const ops::Op& op, const graph::Node& n
                                          GraphRunner* graphs, Scratch& scratch);
 
 ops::Type type_of(const Value& value);
+// With memory of its own, strings too.
+Result<Tensor> copy_of(const TensorView& view);
 
 }  // namespace coffer::runtime

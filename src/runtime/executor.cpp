@@ -20,12 +20,6 @@ bool plain(const ops::Type& t) {
     return t.kind == ValueKind::kTensor && t.dtype != DType::kString;
 }
 
-Result<Tensor> copy_of_plain(const TensorView& view) {
-    COFFER_TRY_ASSIGN(Tensor copy, Tensor::create(view.dtype, view.shape));
-    if (copy.nbytes() > 0) std::memcpy(copy.view().data, view.data, copy.nbytes());
-    return copy;
-}
-
 // Ops that pass a value on (Identity, sequences, optionals) keep the bytes they were shown. Bytes borrowed
 // from an arena are overwritten later: what kept them gets its own.
 Status own_borrowed(Value& value, std::span<const void* const> borrowed) {
@@ -33,7 +27,7 @@ Status own_borrowed(Value& value, std::span<const void* const> borrowed) {
     if (value.kind != ValueKind::kTensor || !value.tensor.valid() || value.tensor.dtype() == DType::kString)
         return {};
     if (std::ranges::find(borrowed, value.tensor.view().data) == borrowed.end()) return {};
-    COFFER_TRY_ASSIGN(value.tensor, copy_of_plain(value.tensor.view()));
+    COFFER_TRY_ASSIGN(value.tensor, copy_of(value.tensor.view()));
     return {};
 }
 
@@ -382,7 +376,7 @@ Status Executor::collect(Stage& stage, std::span<const TensorView> buffers, std:
         if (!outputs) continue;
         // Control flow keeps what a body gives; a caller of the main graph has until the next run.
         if (index_ != 0 && is_borrowed(id, stage.analysis)) {
-            COFFER_TRY_ASSIGN(value.tensor, copy_of_plain(value.tensor.view()));
+            COFFER_TRY_ASSIGN(value.tensor, copy_of(value.tensor.view()));
         }
         (*outputs)[i] = std::move(value);
     }

@@ -1,7 +1,6 @@
 #include "runtime/runner.hpp"
 
 #include "coffer/kernels/dispatch.hpp"
-#include "coffer/ops/family/move_elements.hpp"
 
 namespace coffer::runtime {
 namespace {
@@ -35,13 +34,6 @@ Status check(const graph::ValueInfo& info, const Value& value) {
     }
     if (fits) return {};
     return error(Code::kInvalidArgument, what(), " has shape ", t.shape(), ", the model takes ", declared(info.type));
-}
-
-Result<Tensor> copy_of(const Tensor& tensor) {
-    COFFER_TRY_ASSIGN(Tensor copy, Tensor::create(tensor.dtype(), tensor.shape()));
-    ops::copy_elements(copy.view(), 0, 1, tensor.view(), 0, 1,
-                       tensor.elements());  // strings have memory of their own
-    return copy;
 }
 
 }  // namespace
@@ -105,7 +97,7 @@ Status Runner::check_bound() const {
 Status Runner::reset() {
     const BudgetScope scope(budget_);
     for (size_t k = 0; k < states_.size(); ++k) {
-        COFFER_TRY_ASSIGN(states_[k].current, copy_of(model_->states()[k].initial));
+        COFFER_TRY_ASSIGN(states_[k].current, copy_of(model_->states()[k].initial.view()));
         states_[k].spare = {};
     }
     return {};
@@ -169,7 +161,7 @@ Status Runner::run(uint64_t deadline_ns) {
         const uint32_t at = model_->states()[k].output;
         if (buffers_[at].data) continue;  // written to spare memory already
         // Its memory belongs to the executor, which writes there again.
-        COFFER_TRY_ASSIGN(states_[k].spare, copy_of(outputs_[at].tensor));
+        COFFER_TRY_ASSIGN(states_[k].spare, copy_of(outputs_[at].tensor.view()));
     }
     for (State& state : states_) std::swap(state.current, state.spare);
     return {};

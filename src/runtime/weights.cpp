@@ -328,16 +328,11 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
         ++found;
     }
     if (found != bytes.size()) return error(Code::kInternal, "a packing lost bytes: ", found, " of ", bytes.size());
-    if (constant.narrow) {
-        os::Pages& pages = *home_.decoded.pages;
-        if (!pages.lock_again(static_cast<size_t>(view.as<std::byte>() - pages.data()), bytes.size())) {
-            return cannot_lock(bytes.size());
-        }
-        pages.allow_writing();
-        std::ranges::copy(bytes, view.as<std::byte>());
-    } else if (!home_.payload->write(offset_of(view.data), bytes)) {
-        return cannot_lock(bytes.size());
-    }
+    os::Pages* const decoded = constant.narrow ? home_.decoded.pages.get() : nullptr;
+    const bool written = decoded
+                             ? decoded->put_back(static_cast<size_t>(view.as<std::byte>() - decoded->data()), bytes)
+                             : home_.payload->write(offset_of(view.data), bytes);
+    if (!written) return cannot_lock(bytes.size());
     // Its range is there again; the neighbours stay gone.
     const auto begin = reinterpret_cast<uintptr_t>(view.data);
     const auto range = std::prev(gone_.upper_bound(begin));

@@ -101,6 +101,8 @@ class Pages {
     // lock_again() says whether that is possible: kLock does not hold for them any more.
     void discard(size_t offset, size_t size);
     [[nodiscard]] bool lock_again(size_t offset, size_t size);
+    // Writes to such pages; false when they cannot be locked again.
+    [[nodiscard]] bool put_back(size_t offset, Bytes bytes);
 
  private:
     void overwrite();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <memory>
 #include <vector>
 
 #include "coffer/base/checked.hpp"
@@ -16,14 +15,10 @@ class PrivateArena {
     PrivateArena(const PrivateArena&) = delete;
     PrivateArena& operator=(const PrivateArena&) = delete;
     ~PrivateArena() {
-        for (const Block& block : blocks_) {
-            release_private(block.data, block.size);
-            if (budget_) budget_->refund(block.size);
-        }
+        for (const Block& block : blocks_) release_private(block.data, block.size);
     }
 
-    // Zero; nullptr when there is no memory, or the budget of the thread that made this object has no more. At most
-    // 64-byte aligned.
+    // Zero; nullptr when there is no memory, or the budget of this thread has no more. At most 64-byte aligned.
     void* allocate(size_t size, size_t alignment) {
         if ((blocks_.empty() || !fits(blocks_.back(), size, alignment)) && !add(size)) return nullptr;
         Block& block = blocks_.back();
@@ -36,6 +31,7 @@ class PrivateArena {
     struct Block {
         std::byte* data = nullptr;
         size_t size = 0, used = 0;
+        MemoryCharge charge;
     };
     static constexpr size_t kBlock = size_t{16} << 10;  // its start is aligned to 64 bytes
 
@@ -46,16 +42,12 @@ class PrivateArena {
     bool add(size_t least) {
         Block& block = blocks_.emplace_back();
         block.size = std::max(least, kBlock);
-        if (!budget_ || budget_->charge(block.size)) {
-            block.data = static_cast<std::byte*>(allocate_private(block.size));
-            if (block.data) return true;
-            if (budget_) budget_->refund(block.size);
-        }
+        if (block.charge.take(block.size)) block.data = static_cast<std::byte*>(allocate_private(block.size));
+        if (block.data) return true;
         blocks_.pop_back();
         return false;
     }
 
-    std::shared_ptr<MemoryBudget> budget_ = BudgetScope::current();
     std::vector<Block> blocks_;
 };
 

@@ -75,8 +75,8 @@ class OverBudget : public std::bad_alloc {
 class MemoryCharge {
  public:
     MemoryCharge() = default;
-    MemoryCharge(const MemoryCharge&) = delete;
-    MemoryCharge& operator=(const MemoryCharge&) = delete;
+    MemoryCharge(MemoryCharge&&) noexcept = default;
+    MemoryCharge& operator=(MemoryCharge&&) = delete;
     ~MemoryCharge() {
         if (budget_) budget_->refund(bytes_);
     }

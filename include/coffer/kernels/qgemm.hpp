@@ -4,6 +4,7 @@
 #pragma once
 
 #include "coffer/kernels/qgemm_engines.hpp"
+#include "coffer/kernels/vecmath.hpp"
 
 namespace coffer::kernels {
 
@@ -143,13 +144,10 @@ struct QEmit {
  private:
     void correct(size_t row, size_t rows, size_t column, int32_t* sums, size_t stride) const {
         for (size_t r = 0; r < rows; ++r, sums += stride) {
-            // Sums wrap, which only unsigned ones may do where xsimd multiplies one by one.
-            using U = xsimd::batch<uint32_t, typename I::arch_type>;
-            auto* const wrapped = reinterpret_cast<uint32_t*>(sums);
-            const auto* const zeros = reinterpret_cast<const uint32_t*>(weight_zero + column);
-            const U sum(static_cast<uint32_t>(row_sums[row + r]));
-            for (size_t i = 0; i < kQPanel; i += U::size) {
-                (U::load_aligned(wrapped + i) - sum * U::load_unaligned(zeros + i)).store_aligned(wrapped + i);
+            const I sum(row_sums[row + r]);
+            for (size_t i = 0; i < kQPanel; i += I::size) {
+                (I::load_aligned(sums + i) - vmul(sum, I::load_unaligned(weight_zero + column + i)))
+                    .store_aligned(sums + i);
             }
         }
     }

@@ -55,11 +55,7 @@ struct ConcatFromSequence {
         int64_t at = 0;
         for (const Value& item : items) {
             const int64_t n = stack ? 1 : item.tensor.shape()[axis];
-            const bool any = item.tensor.elements() > 0;  // without elements the outer dims may be of any size
-            for (int64_t o = 0; any && o < outer; ++o) {
-                copy_elements(c.output(0), (o * along + at) * inner, 1, item.tensor.view(), o * n * inner, 1,
-                              n * inner);
-            }
+            copy_slab({c.output(0), along, at}, {item.tensor.view(), n, 0}, outer, n, inner);
             at += n;
         }
         return {};

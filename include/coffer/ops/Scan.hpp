@@ -166,14 +166,9 @@ struct Scan {
     }
     // Slice `at` of `whole` along `axis`: read into `slice`, or written from it.
     static void move_slice(const TensorView& slice, const TensorView& whole, int axis, int64_t at, bool read) {
-        if (slice.elements() == 0) return;  // the outer dims may be of any size
-        const int64_t outer = whole.shape.elements(0, axis),
-                      inner = whole.shape.elements(axis + 1, whole.shape.rank());
-        for (int64_t o = 0; o < outer; ++o) {
-            const int64_t far = (o * whole.shape[axis] + at) * inner, near = o * inner;
-            read ? copy_elements(slice, near, 1, whole, far, 1, inner)
-                 : copy_elements(whole, far, 1, slice, near, 1, inner);
-        }
+        const Slab near{slice, 1, 0}, far{whole, whole.shape[axis], at};
+        copy_slab(read ? near : far, read ? far : near, whole.shape.elements(0, axis), 1,
+                  whole.shape.elements(axis + 1, whole.shape.rank()));
     }
 };
 

@@ -51,10 +51,7 @@ struct SplitToSequence {
                 if (a != axis || !drop) shape.push_back(a == axis ? n : x.shape[a]);
             }
             COFFER_TRY_ASSIGN(Tensor part, Tensor::create(x.dtype, shape));
-            const bool any = part.elements() > 0;  // without elements the outer dims may be of any size
-            for (int64_t o = 0; any && o < outer; ++o) {
-                copy_elements(part.view(), o * n * inner, 1, x, (o * dim + at) * inner, 1, n * inner);
-            }
+            copy_slab({part.view(), n, 0}, {x, dim, at}, outer, n, inner);
             items.emplace_back(std::move(part));
             at += n;
         }

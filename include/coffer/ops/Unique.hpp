@@ -81,11 +81,8 @@ struct Unique {
         to[axis] = groups;
         if (c.has_output(0)) {
             COFFER_TRY(c.allocate(0, x.dtype, to));
-            const bool any = c.output(0).elements() > 0;
-            for (int64_t o = 0; any && o < outer; ++o) {
-                for (int64_t g = 0; g < groups; ++g) {
-                    copy_elements(c.output(0), (o * groups + g) * inner, 1, x, (o * n + first[g]) * inner, 1, inner);
-                }
+            for (int64_t g = 0; g < groups; ++g) {
+                copy_slab({c.output(0), groups, g}, {x, n, first[g]}, outer, 1, inner);
             }
         }
         COFFER_TRY(give(c, 1, first, groups));

@@ -94,13 +94,11 @@ class Rows {
         const TensorView& dst = c.output(i);
         if (count_ == 0) return {};
         const int64_t row = shape_.elements();
-        for (size_t k = 0; k < strings_.size(); ++k) {
-            copy_elements(dst, static_cast<int64_t>(k) * row, 1, strings_[k].view(), 0, 1, row);
-        }
-        if (dtype_ == DType::kString) return {};
         const auto row_bytes = used_ / static_cast<size_t>(count_);
         for (int64_t k = 0; k < count_; ++k) {
-            const TensorView src{bytes_ + row_bytes * static_cast<size_t>(k), dtype_, shape_};
+            const auto at = static_cast<size_t>(k);
+            const TensorView src =
+                dtype_ == DType::kString ? strings_[at].view() : TensorView{bytes_ + row_bytes * at, dtype_, shape_};
             copy_elements(dst, k * row, 1, src, 0, 1, row);
         }
         return {};

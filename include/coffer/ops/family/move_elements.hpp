@@ -37,6 +37,21 @@ inline void copy_elements(const TensorView& dst, int64_t d, int64_t dst_step, co
         std::memcpy(to, from, static_cast<size_t>(size));
 }
 
+// Places along one axis of a tensor: place `at` of `dim`.
+struct Slab {
+    const TensorView& view;
+    int64_t dim, at;
+};
+// Copies `n` places, with `outer` elements before the axis and `inner` behind it. Without elements in them, `outer`
+// may be of any size.
+inline void copy_slab(const Slab& dst, const Slab& src, int64_t outer, int64_t n, int64_t inner) {
+    if (n == 0 || inner == 0) return;
+    for (int64_t o = 0; o < outer; ++o) {
+        copy_elements(dst.view, (o * dst.dim + dst.at) * inner, 1, src.view, (o * src.dim + src.at) * inner, 1,
+                      n * inner);
+    }
+}
+
 // One zero (or the empty string) to copy from.
 inline TensorView zero_element(DType dtype) {
     static const PrivateString empty;

@@ -73,17 +73,15 @@ inline Shape pool_output(const Shape& in, const PoolGeometry& g) {
     return out;
 }
 
-// Reads kernel_shape, strides, dilations, pads, auto_pad and ceil_mode.
-inline Status pool_geometry(const NodeContext& c, const Shape& shape, PoolGeometry* g) {
-    if (shape.rank() < 3) return c.fail("input ", shape, " must be (N, C, spatial...)");
+// Reads strides, dilations, pads and auto_pad; `kernel` has a size for each spatial axis of `shape`.
+inline Status window_geometry(const NodeContext& c, const Shape& shape, std::span<const int64_t> kernel,
+                              bool ceil_mode, PoolGeometry* g) {
     g->rank = shape.rank() - 2;
     const auto n = static_cast<size_t>(g->rank);
-    const auto kernel = c.attr_ints("kernel_shape"), strides = c.attr_ints("strides");
-    const auto dilations = c.attr_ints("dilations"), pads = c.attr_ints("pads");
+    const auto strides = c.attr_ints("strides"), dilations = c.attr_ints("dilations"), pads = c.attr_ints("pads");
     const auto wrong = [](std::span<const int64_t> list, size_t want) {
         return !list.empty() && list.size() != want;
     };
-    if (kernel.size() != n) return c.fail("kernel_shape has ", kernel.size(), " values for ", n, " spatial axes");
     if (wrong(strides, n)) return c.fail("strides has ", strides.size(), " values for ", n, " spatial axes");
     if (wrong(dilations, n)) return c.fail("dilations has ", dilations.size(), " values for ", n, " spatial axes");
     if (wrong(pads, 2 * n)) return c.fail("pads has ", pads.size(), " values for ", n, " spatial axes");
@@ -101,8 +99,18 @@ inline Status pool_geometry(const NodeContext& c, const Shape& shape, PoolGeomet
             a.pad_begin = pads[i];
             a.pad_end = pads[i + n];
         }
-        COFFER_TRY(pool_axis(c, auto_pad, c.attr_i("ceil_mode") != 0 && auto_pad != "VALID", &a));
+        COFFER_TRY(pool_axis(c, auto_pad, ceil_mode && auto_pad != "VALID", &a));
     }
+    return {};
+}
+
+// Reads kernel_shape and ceil_mode too.
+inline Status pool_geometry(const NodeContext& c, const Shape& shape, PoolGeometry* g) {
+    if (shape.rank() < 3) return c.fail("input ", shape, " must be (N, C, spatial...)");
+    const auto kernel = c.attr_ints("kernel_shape");
+    const auto n = static_cast<size_t>(shape.rank() - 2);
+    if (kernel.size() != n) return c.fail("kernel_shape has ", kernel.size(), " values for ", n, " spatial axes");
+    COFFER_TRY(window_geometry(c, shape, kernel, c.attr_i("ceil_mode") != 0, g));
     return check_windowed(c, shape, pool_output(shape, *g));
 }
 

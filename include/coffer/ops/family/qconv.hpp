@@ -37,36 +37,14 @@ inline Result<QConvShape> q_conv_shape(const NodeContext& c, const Shape& x, con
     if (!checked_mul(w[1], s.groups, &channels) || channels != x[1]) {
         return c.fail("input ", x, " and weights ", w, " in ", s.groups, " groups do not match");
     }
-    s.g.rank = x.rank() - 2;
-    const auto n = static_cast<size_t>(s.g.rank);
-    const auto kernel = c.attr_ints("kernel_shape"), strides = c.attr_ints("strides");
-    const auto dilations = c.attr_ints("dilations"), pads = c.attr_ints("pads");
-    const auto wrong = [](std::span<const int64_t> list, size_t want) {
-        return !list.empty() && list.size() != want;
-    };
-    if (wrong(kernel, n)) return c.fail("kernel_shape has ", kernel.size(), " values for ", n, " spatial axes");
-    if (wrong(strides, n)) return c.fail("strides has ", strides.size(), " values for ", n, " spatial axes");
-    if (wrong(dilations, n)) return c.fail("dilations has ", dilations.size(), " values for ", n, " spatial axes");
-    if (wrong(pads, 2 * n)) return c.fail("pads has ", pads.size(), " values for ", n, " spatial axes");
-    const std::string_view auto_pad = c.attr_s("auto_pad");
-    if (auto_pad != "NOTSET" && auto_pad != "VALID" && auto_pad != "SAME_UPPER" && auto_pad != "SAME_LOWER") {
-        return c.fail("auto_pad '", auto_pad, "'");
-    }
-    s.output = Shape{x[0], w[0]};
-    for (size_t i = 0; i < n; ++i) {
-        PoolAxis& a = s.g.axes[i];
-        a.in = x[static_cast<int>(i) + 2];
-        a.kernel = w[static_cast<int>(i) + 2];
-        if (!kernel.empty() && kernel[i] != a.kernel) return c.fail("kernel_shape does not match weights ", w);
-        if (!strides.empty()) a.stride = strides[i];
-        if (!dilations.empty()) a.dilation = dilations[i];
-        if (!pads.empty() && auto_pad == "NOTSET") {
-            a.pad_begin = pads[i];
-            a.pad_end = pads[i + n];
-        }
-        COFFER_TRY(pool_axis(c, auto_pad, false, &a));
-        s.output.push_back(a.out);
-    }
+    const auto kernel = c.attr_ints("kernel_shape");
+    const auto taps = w.dims().subspan(2);
+    if (!kernel.empty() && kernel.size() != taps.size())
+        return c.fail("kernel_shape has ", kernel.size(), " values for ", taps.size(), " spatial axes");
+    if (!kernel.empty() && !std::ranges::equal(kernel, taps))
+        return c.fail("kernel_shape does not match weights ", w);
+    COFFER_TRY(window_geometry(c, x, taps, false, &s.g));
+    s.output = pool_output({x[0], w[0]}, s.g);
     s.taps = w.elements(2, w.rank());
     COFFER_TRY(check_windowed(c, x, s.output));
     return s;
