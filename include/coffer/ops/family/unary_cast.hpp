@@ -3,6 +3,8 @@
 
 #include <charconv>
 #include <cmath>
+#include <cstdio>
+#include <limits>
 #include <string>
 
 #include "coffer/ops/family/unary.hpp"
@@ -45,21 +47,38 @@ inline bool parse(std::string_view text, int64_t* out) {
     return r.ec == std::errc() && r.ptr == end;
 }
 
-// The shortest text that reads back as the same value of the source's type.
-inline PrivateString print(const TensorView& src, int64_t i) {
-    char text[32];
-    std::to_chars_result r{};
-    if (is_floating(src.dtype)) {
-        const double x = load_double(src, i);
-        if (std::isnan(x)) return "NaN";
-        if (std::isinf(x)) return x > 0 ? "INF" : "-INF";
-        r = src.dtype == DType::kDouble ? std::to_chars(text, text + sizeof text, x)
-                                        : std::to_chars(text, text + sizeof text, static_cast<float>(x));
-    } else if (src.dtype == DType::kUint64) {
-        r = std::to_chars(text, text + sizeof text, src.as<uint64_t>()[i]);
-    } else {
-        r = std::to_chars(text, text + sizeof text, load_int(src, i));
+// A short text that reads back as the same T: C promises kDigits, more are tried. std::to_chars would bring 135 KB of
+// tables into a library that holds its C++ library itself (COFFER_STATIC_STDLIB).
+template <class T>
+PrivateString print_float(T x) {
+    if (std::isnan(x)) return "NaN";
+    if (std::isinf(x)) return x > 0 ? "INF" : "-INF";
+    PrivateString text;
+    for (int digits = std::numeric_limits<T>::digits10; digits <= std::numeric_limits<T>::max_digits10; ++digits) {
+        char printed[32];
+        const int n = std::snprintf(printed, sizeof printed, "%.*g", digits, static_cast<double>(x));
+        text.clear();
+        for (const char c : std::string_view(printed, static_cast<size_t>(n))) {
+            // What else stands there is the locale's point.
+            if ((c >= '0' && c <= '9') || c == '-' || c == '+' || c == 'e') {
+                text += c;
+            } else if (!text.ends_with('.')) {
+                text += '.';
+            }
+        }
+        T read = 0;
+        std::from_chars(text.data(), text.data() + text.size(), read);
+        if (read == x) break;
     }
+    return text;
+}
+inline PrivateString print(const TensorView& src, int64_t i) {
+    if (src.dtype == DType::kDouble) return print_float(load_double(src, i));
+    if (is_floating(src.dtype)) return print_float(static_cast<float>(load_double(src, i)));
+    char text[32];
+    const std::to_chars_result r = src.dtype == DType::kUint64
+                                       ? std::to_chars(text, text + sizeof text, src.as<uint64_t>()[i])
+                                       : std::to_chars(text, text + sizeof text, load_int(src, i));
     return {text, r.ptr};
 }
 
