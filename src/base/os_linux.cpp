@@ -475,19 +475,6 @@ void Pages::discard(size_t offset, size_t size) {
     if (read_only_) ::mprotect(data_ + begin, end - begin, PROT_READ);
 }
 
-bool Pages::lock_again(size_t offset, size_t size) {
-    if (!locked_) return true;
-    const size_t begin = offset / page_size() * page_size();
-    return lock_pages(data_ + begin, offset + size - begin);
-}
-
-bool Pages::put_back(size_t offset, Bytes bytes) {
-    if (!lock_again(offset, bytes.size())) return false;
-    allow_writing();
-    std::ranges::copy(bytes, data_ + offset);
-    return true;
-}
-
 // ---- clocks and limits
 
 namespace {

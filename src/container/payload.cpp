@@ -223,15 +223,15 @@ void Payload::seal_memory() {
     pages_.protect_read_only();
 }
 
+void Payload::allow_writing() {
+    const std::lock_guard lock(mutex_);
+    pages_.allow_writing();
+}
+
 void Payload::discard(uint64_t offset, uint64_t nbytes) {
     const std::lock_guard lock(mutex_);
     pages_.allow_writing();
     pages_.discard(static_cast<size_t>(offset), static_cast<size_t>(nbytes));
-}
-
-bool Payload::write(uint64_t offset, Bytes bytes) {
-    const std::lock_guard lock(mutex_);
-    return pages_.put_back(static_cast<size_t>(offset), bytes);
 }
 
 Result<Table> read_table(const Source& source, const Header& h) {

@@ -74,12 +74,11 @@ class Payload {
         const auto* byte = static_cast<const std::byte*>(data);
         return byte >= pages_.data() && byte < pages_.data() + setup_.header.payload_len;
     }
-    // Pages become read-only, until the next load() or change of them.
+    // Pages become read-only, until the next load() or change of them. Bytes of open chunks are the caller's.
     void seal_memory();
+    void allow_writing();
     // Gives the pages that lie wholly in the range back to the system, wiped.
     void discard(uint64_t offset, uint64_t nbytes);
-    // Puts back bytes that were opened and then discarded; false when their pages cannot be locked again.
-    [[nodiscard]] bool write(uint64_t offset, Bytes bytes);
     bool locked() const { return pages_.locked(); }
 
  private:

@@ -1,5 +1,7 @@
 #include "runtime/analysis.hpp"
 
+#include <list>
+
 namespace coffer::runtime {
 namespace {
 
@@ -22,6 +24,14 @@ struct NodeInputs {
     bool all_known = true;
     bool plain = true;    // dense tensors of fixed-size elements only
     bool closed = false;  // the bytes of a large constant are not there, so it is not among the known ones
+    std::list<TensorView> opened;
+
+    // Known input `i`, whose bytes are there.
+    Status open(size_t i, const TensorView& view, WeightStore& weights) {
+        COFFER_TRY_ASSIGN(const TensorView now, weights.open(view));
+        known[i] = now.data == view.data ? &view : &opened.emplace_back(now);
+        return {};
+    }
 };
 
 Result<NodeInputs> collect(const graph::Node& node, const Analysis& a, WeightStore* weights) {
@@ -35,15 +45,15 @@ Result<NodeInputs> collect(const graph::Node& node, const Analysis& a, WeightSto
         const ValueFacts& v = a.values[id];
         in.types.push_back(v.type);
         const TensorView* known = v.known.valid() ? &v.known.view() : nullptr;
+        in.known.push_back(known);
         if (known && weights && !weights->is_open(*known)) {
             if (known->nbytes() <= kShapeLimit) {
-                COFFER_TRY(weights->open(*known));
+                COFFER_TRY(in.open(in.known.size() - 1, *known, *weights));
             } else {
-                known = nullptr;
+                in.known.back() = nullptr;
                 in.closed = true;
             }
         }
-        in.known.push_back(known);
         in.ready &= v.ready;
         in.all_known &= v.known.valid();
         in.plain &= v.type.kind == ValueKind::kTensor && v.type.dtype != DType::kString;
@@ -55,9 +65,7 @@ Result<NodeInputs> collect(const graph::Node& node, const Analysis& a, WeightSto
 Status open_inputs(const graph::Node& node, const Analysis& a, WeightStore* weights, NodeInputs* in) {
     for (size_t i = 0; weights && i < node.inputs.size(); ++i) {
         if (node.inputs[i] == graph::kAbsent || !a.values[node.inputs[i]].known.valid()) continue;
-        const TensorView& view = a.values[node.inputs[i]].known.view();
-        COFFER_TRY(weights->open(view));
-        in->known[i] = &view;
+        COFFER_TRY(in->open(i, a.values[node.inputs[i]].known.view(), *weights));
     }
     in->closed = false;
     return {};
@@ -84,16 +92,22 @@ bool fits(std::span<const ops::Type> types) {
     return total <= kFoldLimit;
 }
 
-Status fold(const ops::Op& op, const graph::Node& node, GraphRunner* graphs, Scratch& scratch, Analysis& a) {
+Status fold(const ops::Op& op, const graph::Node& node, const NodeInputs& in, GraphRunner* graphs, Scratch& scratch,
+            Analysis& a) {
     std::vector<Value> inputs;
-    for (graph::ValueId id : node.inputs) {
-        if (id == graph::kAbsent) {
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] == graph::kAbsent) {
             inputs.emplace_back();
             continue;
         }
-        const ValueFacts& v = a.values[id];
-        // Shape and Size read no data: a view without bytes is enough for them.
-        inputs.emplace_back(v.known.valid() ? v.known : Tensor::wrap({nullptr, v.type.dtype, v.type.shape}, nullptr));
+        const ValueFacts& v = a.values[node.inputs[i]];
+        if (!v.known.valid()) {  // Shape and Size read no data: a view without bytes is enough for them
+            inputs.emplace_back(Tensor::wrap({nullptr, v.type.dtype, v.type.shape}, nullptr));
+        } else if (in.known[i] && in.known[i]->data != v.known.view().data) {
+            inputs.emplace_back(Tensor::wrap(*in.known[i], nullptr));
+        } else {
+            inputs.emplace_back(v.known);
+        }
     }
     COFFER_TRY_ASSIGN(std::vector<Value> outputs, evaluate_node(op, node, inputs, graphs, scratch));
     for (size_t i = 0; i < node.outputs.size(); ++i) {
@@ -164,7 +178,7 @@ Status analyse(const graph::Model& model, uint32_t graph_index, GraphRunner* gra
         const bool computable = op->facts->type_only || (in.all_known && op->facts->deterministic);
         if (computable && !has_subgraph(node) && fits(out)) {
             if (!op->facts->type_only) COFFER_TRY(open_inputs(node, a, weights, &in));
-            COFFER_TRY(fold(*op, node, graphs, scratch, a));
+            COFFER_TRY(fold(*op, node, in, graphs, scratch, a));
             a.nodes[n] = NodeState::kFolded;
             continue;
         }

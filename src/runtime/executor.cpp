@@ -79,7 +79,10 @@ Status Executor::build(Stage& stage) {
     // What is read while the graph runs, beside what the plan reads.
     const auto keep = [&](graph::ValueId id) -> Status {
         if (id == graph::kAbsent || !a.values[id].known.valid()) return {};
-        return context_->weights->keep(a.values[id].known.view());
+        Tensor& known = stage.analysis.values[id].known;
+        COFFER_TRY_ASSIGN(const TensorView now, context_->weights->keep(known.view()));
+        if (now.data != known.view().data) known = Tensor::wrap(now, nullptr);
+        return {};
     };
     for (graph::ValueId id : graph_.outputs) COFFER_TRY(keep(id));
     const size_t count = graph_.values.size();

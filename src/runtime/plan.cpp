@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <list>
 #include <unordered_map>
 #include <utility>
 
@@ -196,7 +197,10 @@ class Planner {
     Status use(uint32_t phys) {
         if (phys == kNone) return {};
         Phys& p = phys_[root(phys)];
-        if (p.constant) COFFER_TRY(r_.weights->keep(*p.constant));
+        if (p.constant) {
+            COFFER_TRY_ASSIGN(const TensorView now, r_.weights->keep(*p.constant));
+            p.pointer = now.data;
+        }
         p.first = std::min(p.first, item_);
         if (p.last != kForever) p.last = std::max(p.last, item_);
         return {};
@@ -211,11 +215,12 @@ class Planner {
         phys.bytes = nbytes(facts.type);
         if (facts.known.valid()) {
             Tensor tensor = facts.known;
-            if (layout == Layout::kChannelsLast) {
-                COFFER_TRY(r_.weights->open(tensor.view()));
-                COFFER_TRY_ASSIGN(tensor, to_channels_last(tensor));
+            if (layout == Layout::kChannelsLast && !same_in_both_layouts(tensor.shape())) {
+                COFFER_TRY_ASSIGN(const TensorView now, r_.weights->open(tensor.view()));
+                COFFER_TRY_ASSIGN(tensor, to_channels_last(Tensor::wrap(now, nullptr)));
+            } else {
+                phys.constant = &facts.known.view();
             }
-            if (tensor.view().data == facts.known.view().data) phys.constant = &facts.known.view();
             plan_->tensors.push_back(tensor);
             phys.home = Phys::kPointer;
             phys.pointer = tensor.view().data;
@@ -328,10 +333,11 @@ class NodePlan final : public ops::PlanContext {
     const TensorView* constant(size_t i) const override {
         const TensorView* view = known(i);
         if (!view) return nullptr;
+        const Result<TensorView> now = planner_.r_.weights->open(*view);
         // After a failure the bytes are zeros, and the plan is given up.
-        Status opened = planner_.r_.weights->open(*view);
-        if (!opened.ok()) planner_.failed_ = std::move(opened);
-        return view;
+        if (!now.ok()) planner_.failed_ = now.error();
+        if (!now.ok() || now->data == view->data) return view;
+        return &elsewhere_.emplace_back(*now);
     }
     bool is_constant(size_t i) const override { return known(i) != nullptr; }
     kernels::KernelFn kernel(size_t slot) const override { return kernels_[slot]; }
@@ -402,6 +408,7 @@ class NodePlan final : public ops::PlanContext {
     kernels::OpKernels kernels_;
     std::span<const uint32_t> ins_, outs_;
     std::vector<uint32_t> workspaces_;
+    mutable std::list<TensorView> elsewhere_;  // constants that are not where they were at first
 };
 
 // The first variant that will have the node, nullptr when none does.

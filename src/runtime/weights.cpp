@@ -1,6 +1,7 @@
 #include "runtime/weights.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "coffer/base/checked.hpp"
 #include "container/manifest.hpp"
@@ -9,11 +10,15 @@ namespace coffer::runtime {
 namespace {
 
 constexpr size_t kSmallBlock = size_t{256} << 10, kLargeBlock = size_t{64} << 20;
-// Given back together, to call the system rarely; a model with less to give back keeps it.
-constexpr size_t kBatch = size_t{256} << 10;
+// Less is not worth a call of the system, nor a huge page that it splits.
+constexpr size_t kWorthGivingBack = size_t{256} << 10;
 constexpr uintptr_t kPage = 4096;
-// Not worth a call.
-constexpr size_t kSmallTensor = size_t{16} << 10;
+// Every analysis opens smaller ones.
+constexpr size_t kSmallTensor = size_t{4} << 10;
+
+uintptr_t address(const void* data) {
+    return reinterpret_cast<uintptr_t>(data);
+}
 
 size_t element_bytes(const container::TensorRecord& record) {
     return TensorView{nullptr, record.dtype, record.shape}.nbytes();
@@ -60,6 +65,7 @@ void WeightStore::end() {
     if (--planning_ == 0) {
         parallel_ = nullptr;
         staging_ = {};
+        give_back();
         for (Block& block : blocks_) block.pages.protect_read_only();
         if (home_.payload) home_.payload->seal_memory();
         if (home_.decoded.pages) home_.decoded.pages->protect_read_only();
@@ -75,6 +81,7 @@ WeightStore::Constant* WeightStore::find(const TensorView& view) {
     if (!holds(view.data)) return nullptr;
     const auto [it, added] = constants_.try_emplace(view.data);
     if (added) {
+        it->second.data = view.as<std::byte>();
         it->second.nbytes = view.nbytes();
         const auto record = home_.decoded.records.find(view.data);
         if (record != home_.decoded.records.end()) it->second.narrow = &record->second;
@@ -96,40 +103,38 @@ bool WeightStore::is_open(const TensorView& view) const {
     const std::lock_guard lock(mutex_);
     if (!holds(view.data)) return true;
     const auto it = constants_.find(view.data);
-    if (it == constants_.end()) return !is_stored(view.data);
-    return it->second.state == Constant::kOpen || it->second.state == Constant::kPending;
+    return it == constants_.end() ? !is_stored(view.data) : it->second.state == Constant::kOpen;
 }
 
-Status WeightStore::open(const TensorView& view) {
+Result<TensorView> WeightStore::open(const TensorView& view) {
     const std::lock_guard lock(mutex_);
     Constant* const constant = find(view);
-    return constant ? open(view, *constant) : Status();
+    if (!constant) return view;
+    COFFER_TRY(open(view, *constant));
+    return TensorView{constant->data, view.dtype, view.shape};
 }
 
-Status WeightStore::keep(const TensorView& view) {
+Result<TensorView> WeightStore::keep(const TensorView& view) {
     const std::lock_guard lock(mutex_);
-    Constant* const constant = find(view);
-    if (!constant) return {};
-    constant->kept = true;
-    return open(view, *constant);
+    if (Constant* const constant = find(view)) constant->kept = true;
+    return open(view);
 }
 
 Status WeightStore::open(const TensorView& view, Constant& constant) {
-    switch (constant.state) {
-        case Constant::kOpen: return {};
-        case Constant::kPending: constant.state = Constant::kOpen; return {};
-        case Constant::kGone: return restore(view, constant);
-        case Constant::kStored: break;
+    if (constant.state == Constant::kOpen) return {};
+    if (constant.state == Constant::kReleased) {
+        if (take_back(constant)) return {};
+        return restore(view, constant);
     }
     COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
     constant.state = Constant::kOpen;
     if (!constant.narrow) return {};
     os::Pages& pages = *home_.decoded.pages;
     pages.allow_writing();
-    pages.prefer_huge(static_cast<size_t>(view.as<std::byte>() - pages.data()), constant.nbytes);
+    pages.prefer_huge(static_cast<size_t>(constant.data - pages.data()), constant.nbytes);
     container::PayloadAccess access;
     access.drop = [&](uint64_t offset, uint64_t nbytes) { home_.payload->discard(offset, nbytes); };
-    container::decode_tensor(record, home_.payload->bytes(), view.as<std::byte>(), access);
+    container::decode_tensor(record, home_.payload->bytes(), constant.data, access);
     return {};
 }
 
@@ -182,10 +187,24 @@ Result<os::Pages> WeightStore::allocate_pages(size_t bytes) const {
     return pages;
 }
 
-Result<std::byte*> WeightStore::allocate(size_t bytes) {
+// Zeroed. Not anywhere: what has the address by which some constant goes would be taken for that one.
+Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
     size_t size;
-    if (!checked_round_up<size_t>(std::max<size_t>(bytes, 1), 64, &size)) {
+    if (!checked_round_up<size_t>(std::max<size_t>(bytes, 1), container::kItemAlign, &size)) {
         return error(Code::kOutOfMemory, "cannot allocate ", bytes, " bytes");
+    }
+    const auto fits = [&](const auto& range) {
+        return range.second - range.first >= size &&
+               (where == kAnywhere || block_of(reinterpret_cast<const void*>(range.first)) != blocks_.end());
+    };
+    if (const auto range = std::ranges::find_if(free_, fits); range != free_.end()) {
+        const auto [begin, end] = *range;
+        free_.erase(range);
+        if (end - begin > size) free_.emplace(begin + size, end);
+        auto* data = reinterpret_cast<std::byte*>(begin);
+        allow_writing(data);
+        std::memset(data, 0, size);
+        return data;
     }
     const bool locked = home_.page_flags & os::Pages::kLock;
     auto block = std::ranges::find_if(blocks_, [&](const Block& b) { return b.pages.size() - b.used >= size; });
@@ -210,14 +229,14 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
         return error(Code::kLimit, Detail::kLimit, "packed weights of ", total_, " and ", bytes,
                      " more bytes are over the memory limit of ", max_memory_, " bytes");
     }
-    TensorView from = src;
-    Constant* const constant = find(src);
-    if (constant && constant->narrow && constant->state == Constant::kStored) {
+    TensorView from;
+    if (const Constant* const constant = find(src);
+        constant && constant->narrow && constant->state == Constant::kStored) {
         COFFER_TRY_ASSIGN(from, staged(src, *constant));
-    } else if (constant) {
-        COFFER_TRY(open(src, *constant));
+    } else {
+        COFFER_TRY_ASSIGN(from, open(src));
     }
-    COFFER_TRY_ASSIGN(std::byte * data, allocate(bytes));
+    COFFER_TRY_ASSIGN(std::byte * data, allocate(bytes, kAnywhere));
     COFFER_TRY(pack(from, data, arg));
     total_ += bytes;
     return &forms_.emplace(key, Form{data, bytes, pack, {}}).first->second;
@@ -248,61 +267,88 @@ void WeightStore::release(const TensorView& view) {
     if (!constant || !constant->moved || constant->kept) return;
     // restore() counts bytes in 32 bits.
     if (constant->nbytes < kSmallTensor || constant->nbytes > UINT32_MAX) return;
-    if (constant->narrow && constant->state == Constant::kStored) {
-        home_.payload->discard(constant->narrow->offset, constant->narrow->nbytes);
-        mark_gone(view, *constant);
+    if (constant->state == Constant::kReleased) return;
+    if (constant->state == Constant::kOpen) {
+        vacate(constant->data, constant->nbytes);
+    } else if (constant->narrow) {  // staged
+        vacate(home_.payload->bytes().data() + constant->narrow->offset, constant->narrow->nbytes);
     }
-    if (constant->state != Constant::kOpen) return;
-    constant->state = Constant::kPending;
-    pending_.emplace_back(view, constant);
-    pending_bytes_ += constant->nbytes;
-    if (pending_bytes_ >= kBatch) give_back_pending();
+    constant->state = Constant::kReleased;
 }
 
-WeightStore::Gone::iterator WeightStore::mark_gone(const TensorView& view, Constant& constant) {
-    const auto begin = reinterpret_cast<uintptr_t>(view.data);
-    // With the zeros up to the next one; the arenas begin on pages and end on whole ones.
-    const auto end = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
-    auto range = gone_.emplace(begin, end).first;
-    constant.state = Constant::kGone;
-    if (const auto next = std::next(range); next != gone_.end() && next->first == end) {
+std::deque<WeightStore::Block>::iterator WeightStore::block_of(const void* data) {
+    return std::ranges::find_if(
+        blocks_, [&](const Block& b) { return address(data) - address(b.pages.data()) < b.pages.size(); });
+}
+
+// What of the store's memory an address lies in; all but the payload are pages of our own.
+std::pair<os::Pages*, Bytes> WeightStore::arena_of(const void* data) {
+    os::Pages* pages = nullptr;
+    if (const auto block = block_of(data); block != blocks_.end()) {
+        pages = &block->pages;
+    } else if (home_.payload->holds(data)) {
+        return {nullptr, home_.payload->bytes()};
+    } else {
+        pages = home_.decoded.pages.get();
+    }
+    return {pages, Bytes(pages->data(), pages->size())};
+}
+
+void WeightStore::allow_writing(const void* data) {
+    if (os::Pages* const pages = arena_of(data).first) return pages->allow_writing();
+    home_.payload->allow_writing();
+}
+
+// Nobody needs these bytes, nor the zeros up to the next tensor.
+void WeightStore::vacate(const std::byte* data, size_t bytes) {
+    const uintptr_t begin = address(data), end = round_up<uintptr_t>(begin + bytes, container::kItemAlign);
+    const os::Pages* const pages = arena_of(data).first;
+    const auto joins = [&](uintptr_t other) { return arena_of(reinterpret_cast<const void*>(other)).first == pages; };
+    auto range = free_.emplace(begin, end).first;
+    if (const auto next = std::next(range); next != free_.end() && next->first == end && joins(end)) {
         range->second = next->second;
-        gone_.erase(next);
+        free_.erase(next);
     }
-    if (range != gone_.begin() && std::prev(range)->second == begin) {
-        const auto before = std::prev(range);
-        before->second = range->second;
-        gone_.erase(range);
-        range = before;
-    }
-    return range;
+    if (range == free_.begin()) return;
+    const auto before = std::prev(range);
+    if (before->second != begin || !joins(before->first)) return;
+    before->second = range->second;
+    free_.erase(range);
 }
 
-// A page goes when every tensor in it is gone.
-void WeightStore::give_back_pending() {
-    for (const auto& [view, constant] : pending_) {
-        if (constant->state != Constant::kPending) continue;
-        const auto range = mark_gone(view, *constant);
-        const auto begin = reinterpret_cast<uintptr_t>(view.data);
-        const auto end = round_up<uintptr_t>(begin + constant->nbytes, container::kItemAlign);
-        // The pages this tensor touches, as far as they lie in the range, and what is left at the end of the arena.
-        const Bytes arena = constant->narrow ? Bytes(home_.decoded.pages->data(), home_.decoded.pages->size())
-                                             : Bytes(home_.payload->bytes());
-        const auto arena_end = reinterpret_cast<uintptr_t>(arena.data()) + arena.size();
-        uintptr_t first = begin / kPage * kPage, last = round_up(end, kPage);
-        if (first < range->first) first = round_up(range->first, kPage);
-        if (last > range->second) last = range->second >= arena_end ? arena_end : range->second / kPage * kPage;
-        if (first >= last) continue;
-        if (constant->narrow) {
-            os::Pages& pages = *home_.decoded.pages;
-            pages.allow_writing();
-            pages.discard(first - reinterpret_cast<uintptr_t>(pages.data()), last - first);
+// Whether nothing was put where the constant's bytes are; then they are its own again.
+bool WeightStore::take_back(Constant& constant) {
+    const uintptr_t begin = address(constant.data);
+    const uintptr_t end = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
+    auto range = free_.upper_bound(begin);
+    if (range == free_.begin() || (--range)->second < end) return false;
+    if (end < range->second) free_.emplace(end, range->second);
+    range->second = begin;
+    if (range->first == begin) free_.erase(range);
+    constant.state = Constant::kOpen;
+    return true;
+}
+
+// Whole pages in which nothing is left.
+void WeightStore::give_back() {
+    for (auto range = free_.begin(); range != free_.end();) {
+        const auto [begin, end] = *range;
+        const auto here = range++;
+        const auto [pages, arena] = arena_of(reinterpret_cast<const void*>(begin));
+        const uintptr_t start = address(arena.data());
+        // The arenas begin on pages and end on whole ones.
+        const uintptr_t first = round_up(begin, kPage),
+                        last = end >= start + arena.size() ? end : end / kPage * kPage;
+        if (last < first + kWorthGivingBack) continue;
+        if (pages) {
+            pages->discard(first - start, last - first);
         } else {
-            home_.payload->discard(offset_of(reinterpret_cast<const void*>(first)), last - first);
+            home_.payload->discard(first - start, last - first);
         }
+        free_.erase(here);
+        if (begin < first) free_.emplace(begin, first);
+        if (last < end) free_.emplace(last, end);
     }
-    pending_.clear();
-    pending_bytes_ = 0;
 }
 
 // Packs tensors whose bytes are the digits of their own positions, which tells where each packed byte came from.
@@ -319,27 +365,19 @@ Status WeightStore::restore(const TensorView& view, Constant& constant) {
         for (size_t i = 0; i < from.size(); ++i) from[i] |= static_cast<uint32_t>(out[i] ^ flips[i]) << shift;
     }
     COFFER_TRY(packed_as([](size_t) { return uint8_t{0xff}; }, &out));
-    PrivateVector<std::byte> bytes(constant.nbytes);
+    COFFER_TRY_ASSIGN(std::byte * bytes, allocate(constant.nbytes, kInBlocks));
     size_t found = 0;
     for (size_t i = 0; i < from.size(); ++i) {
         if ((out[i] ^ flips[i]) != 0xff) continue;  // padding
-        if (from[i] >= bytes.size()) return error(Code::kInternal, "a packing moved a byte that is not the tensor's");
+        if (from[i] >= constant.nbytes)
+            return error(Code::kInternal, "a packing moved a byte that is not the tensor's");
         bytes[from[i]] = form.data[i] ^ std::byte{flips[i]};
         ++found;
     }
-    if (found != bytes.size()) return error(Code::kInternal, "a packing lost bytes: ", found, " of ", bytes.size());
-    os::Pages* const decoded = constant.narrow ? home_.decoded.pages.get() : nullptr;
-    const bool written = decoded
-                             ? decoded->put_back(static_cast<size_t>(view.as<std::byte>() - decoded->data()), bytes)
-                             : home_.payload->write(offset_of(view.data), bytes);
-    if (!written) return cannot_lock(bytes.size());
-    // Its range is there again; the neighbours stay gone.
-    const auto begin = reinterpret_cast<uintptr_t>(view.data);
-    const auto range = std::prev(gone_.upper_bound(begin));
-    const uintptr_t next = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
-    if (next < range->second) gone_.emplace(next, range->second);
-    range->second = begin;
-    if (range->first == begin) gone_.erase(range);
+    if (found != constant.nbytes) {
+        return error(Code::kInternal, "a packing lost bytes: ", found, " of ", constant.nbytes);
+    }
+    constant.data = bytes;
     constant.state = Constant::kOpen;
     return {};
 }
@@ -363,7 +401,7 @@ size_t WeightStore::own_bytes() const {
     for (const auto& [data, constant] : constants_) {
         if (constant.state == Constant::kStored) continue;
         if (!lazy_) bytes -= constant.narrow ? constant.narrow->nbytes : constant.nbytes;
-        if (constant.state != Constant::kGone) bytes += constant.nbytes;
+        if (constant.state == Constant::kOpen) bytes += constant.nbytes;
     }
     return bytes;
 }

@@ -1,10 +1,11 @@
 // The weights of a model while it runs: bytes are opened when a plan first needs them, packed once per form that
 // kernels want, shared by all runners, wiped at the end. A tensor that was packed by moving its bytes about is not
-// kept twice: its own bytes are given back to the system when no planned node looks at them any more, and are worked
-// out from the packed ones should a later plan need them. One that is stored narrow and only packed never has
-// elements of its own. No chunk of the file is opened twice.
+// kept twice: when no planned node looks at its own bytes any more, later tensors are packed into their place, the
+// system gets what is left, and should a later plan need the tensor, it is worked out from the packed bytes. One that
+// is stored narrow and only packed never has elements of its own. No chunk of the file is opened twice.
 #pragma once
 
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -50,8 +51,9 @@ class WeightStore {
     Result<Planning> begin(Parallel* parallel = nullptr);
 
     // The bytes of a constant are there: until the end of the planning, or for good. Other tensors always are.
-    Status open(const TensorView& constant);
-    Status keep(const TensorView& constant);
+    // It goes by the address it had in the model; what is returned tells where the bytes are now.
+    Result<TensorView> open(const TensorView& constant);
+    Result<TensorView> keep(const TensorView& constant);
     // False when open() would have work to do.
     bool is_open(const TensorView& constant) const;
 
@@ -85,9 +87,10 @@ class WeightStore {
         std::vector<std::byte> arg;  // of forms that moved bytes
     };
     struct Constant {
-        enum State : uint8_t { kStored, kOpen, kPending, kGone } state = kStored;
+        enum State : uint8_t { kStored, kOpen, kReleased } state = kStored;
         bool kept = false;
         const Form* moved = nullptr;
+        std::byte* data = nullptr;  // where its bytes are, or were
         size_t nbytes = 0;
         const container::TensorRecord* narrow = nullptr;  // how it is stored, when not plainly
     };
@@ -104,11 +107,15 @@ class WeightStore {
     Result<container::TensorRecord> open_chunks(const TensorView& view, const Constant& constant);
     Result<TensorView> staged(const TensorView& view, const Constant& constant);
     Status restore(const TensorView& view, Constant& constant);
-    using Gone = std::map<uintptr_t, uintptr_t>;
-    Gone::iterator mark_gone(const TensorView& view, Constant& constant);
-    void give_back_pending();
+    std::deque<Block>::iterator block_of(const void* data);
+    std::pair<os::Pages*, Bytes> arena_of(const void* data);
+    void allow_writing(const void* data);
+    void vacate(const std::byte* data, size_t bytes);
+    bool take_back(Constant& constant);
+    void give_back();
     uint64_t offset_of(const void* data) const;  // in the payload
-    Result<std::byte*> allocate(size_t bytes);
+    enum Where { kAnywhere, kInBlocks };
+    Result<std::byte*> allocate(size_t bytes, Where where);
     Result<os::Pages> allocate_pages(size_t bytes) const;
     Result<Form*> form(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg);
 
@@ -123,10 +130,8 @@ class WeightStore {
     int planning_ = 0;              // depth
     std::map<Key, Form> forms_;
     std::unordered_map<const void*, Constant> constants_;
-    std::vector<std::pair<TensorView, Constant*>> pending_;
-    size_t pending_bytes_ = 0;
-    Gone gone_;  // ranges of addresses, begin -> end, merged
-    std::vector<Block> blocks_;
+    std::map<uintptr_t, uintptr_t> free_;  // released bytes, nothing in their place yet: begin -> end, merged
+    std::deque<Block> blocks_;
     size_t total_ = 0;  // bytes of packed forms
     uint64_t max_memory_ = ~uint64_t{0};
 };

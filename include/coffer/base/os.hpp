@@ -97,12 +97,9 @@ class Pages {
     void clear();  // writable again, and zeros
     // Huge pages where they fit into [offset, offset+size), which will soon be written from end to end.
     void prefer_huge(size_t offset, size_t size);
-    // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped. Before they are used again,
-    // lock_again() says whether that is possible: kLock does not hold for them any more.
+    // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped; kLock does not hold for
+    // them any more.
     void discard(size_t offset, size_t size);
-    [[nodiscard]] bool lock_again(size_t offset, size_t size);
-    // Writes to such pages; false when they cannot be locked again.
-    [[nodiscard]] bool put_back(size_t offset, Bytes bytes);
 
  private:
     void overwrite();
