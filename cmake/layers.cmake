@@ -1,6 +1,6 @@
 # coffer_layer(NAME [SMALL] [LINK libs...]): an object library of src/NAME/*.cpp. The list of layers, lowest first;
-# tests/layers_test.py checks the #include lines against the edges of ARCHITECTURE.md. SMALL: nothing here is worked
-# through per weight or per inference, so releases optimize it for size.
+# tests/layers_test.py checks the #include lines against the edges of ARCHITECTURE.md. SMALL: releases
+# optimize it for size, but for the files named beside it.
 function(coffer_layer name)
   cmake_parse_arguments(arg "SMALL" "" "LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/${name}/*.cpp)

@@ -74,7 +74,8 @@ class Payload {
         const auto* byte = static_cast<const std::byte*>(data);
         return byte >= pages_.data() && byte < pages_.data() + setup_.header.payload_len;
     }
-    // Pages become read-only, until the next load() or change of them. Bytes of open chunks are the caller's.
+    // Pages become read-only, until the next load() or change of them. Bytes of
+    // open chunks are the caller's to overwrite: no load() writes them again.
     void seal_memory();
     void allow_writing();
     // Gives the pages that lie wholly in the range back to the system, wiped.

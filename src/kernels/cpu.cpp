@@ -10,10 +10,14 @@ namespace coffer::kernels {
 namespace {
 
 #if defined(__x86_64__) || defined(__i386__)
-// Not among the names that every compiler's __builtin_cpu_supports() knows.
+// Not among the names that every compiler's __builtin_cpu_supports() knows. Asked once: a virtual machine leaves for
+// its host each time.
 bool has_f16c() {
-    unsigned a, b, c, d;
-    return __get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 29);
+    static const bool has = [] {
+        unsigned a, b, c, d;
+        return __get_cpuid(1, &a, &b, &c, &d) && (c & 1u << 29);
+    }();
+    return has;
 }
 #endif
 

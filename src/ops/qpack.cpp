@@ -252,8 +252,9 @@ Status q_pack_strips(const TensorView& src, void* dst, const void* arg) {
     return {};
 }
 
-size_t q_strip_bytes(const TensorView& src, const QWeightOrder& order) {
-    return QStripPacker(order, src).bytes();
+Status q_pack_strip_bytes(const TensorView& src, void* dst, const void* arg) {
+    *static_cast<size_t*>(dst) = QStripPacker(*static_cast<const QWeightOrder*>(arg), src).bytes();
+    return {};
 }
 
 }  // namespace coffer::ops

@@ -7,8 +7,6 @@ namespace {
 
 // Larger results are computed in the run like any other, so that planning stays cheap and small.
 constexpr size_t kFoldLimit = size_t{1} << 16;
-// Shapes and axes are smaller; larger constants are opened only for an op that cannot infer without.
-constexpr size_t kShapeLimit = size_t{1} << 12;
 
 bool has_subgraph(const graph::Node& node) {
     for (const graph::Attr& attr : node.attrs) {
@@ -22,10 +20,12 @@ struct NodeInputs {
     std::vector<const TensorView*> known;
     bool ready = true;
     bool all_known = true;
-    bool plain = true;    // dense tensors of fixed-size elements only
-    bool closed = false;  // the bytes of a large constant are not there, so it is not among the known ones
-    std::list<TensorView> opened;
+    bool plain = true;             // dense tensors of fixed-size elements only
+    bool closed = false;           // the bytes of a large constant are not there, so it is not among the known ones
+    std::list<TensorView> opened;  // `known` points into it
 
+    NodeInputs() = default;
+    NodeInputs(NodeInputs&&) = default;
     // Known input `i`, whose bytes are there.
     Status open(size_t i, const TensorView& view, WeightStore& weights) {
         COFFER_TRY_ASSIGN(const TensorView now, weights.open(view));
@@ -47,7 +47,8 @@ Result<NodeInputs> collect(const graph::Node& node, const Analysis& a, WeightSto
         const TensorView* known = v.known.valid() ? &v.known.view() : nullptr;
         in.known.push_back(known);
         if (known && weights && !weights->is_open(*known)) {
-            if (known->nbytes() <= kShapeLimit) {
+            // Shapes and axes are smaller; larger constants are opened only for an op that cannot infer without.
+            if (known->nbytes() <= WeightStore::kSmall) {
                 COFFER_TRY(in.open(in.known.size() - 1, *known, *weights));
             } else {
                 in.known.back() = nullptr;

@@ -77,11 +77,12 @@ Status Executor::build(Stage& stage) {
     COFFER_TRY(analyse(*context_->model, index_, graphs_, scratch_, stage.analysis, context_->weights));
     const Analysis& a = stage.analysis;
     // What is read while the graph runs, beside what the plan reads.
+    std::vector<std::pair<graph::ValueId, TensorView>> elsewhere;
     const auto keep = [&](graph::ValueId id) -> Status {
         if (id == graph::kAbsent || !a.values[id].known.valid()) return {};
-        Tensor& known = stage.analysis.values[id].known;
-        COFFER_TRY_ASSIGN(const TensorView now, context_->weights->keep(known.view()));
-        if (now.data != known.view().data) known = Tensor::wrap(now, nullptr);
+        const TensorView& known = a.values[id].known.view();
+        COFFER_TRY_ASSIGN(const TensorView now, context_->weights->keep(known));
+        if (now.data != known.data) elsewhere.emplace_back(id, now);
         return {};
     };
     for (graph::ValueId id : graph_.outputs) COFFER_TRY(keep(id));
@@ -133,6 +134,8 @@ Status Executor::build(Stage& stage) {
     request.allocator = context_->allocator;
     request.max_arena_bytes = context_->max_memory;
     COFFER_TRY_ASSIGN(stage.plan, make_plan(request));
+    // Only now: the plan asks for constants by their first addresses.
+    for (const auto& [id, now] : elsewhere) stage.analysis.values[id].known = Tensor::wrap(now, nullptr);
     stage.own_outputs.resize(graph_.outputs.size());
     return {};
 }

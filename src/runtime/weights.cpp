@@ -13,11 +13,12 @@ constexpr size_t kSmallBlock = size_t{256} << 10, kLargeBlock = size_t{64} << 20
 // Less is not worth a call of the system, nor a huge page that it splits.
 constexpr size_t kWorthGivingBack = size_t{256} << 10;
 constexpr uintptr_t kPage = 4096;
-// Every analysis opens smaller ones.
-constexpr size_t kSmallTensor = size_t{4} << 10;
 
 uintptr_t address(const void* data) {
     return reinterpret_cast<uintptr_t>(data);
+}
+void* pointer(uintptr_t address) {
+    return reinterpret_cast<void*>(address);
 }
 
 size_t element_bytes(const container::TensorRecord& record) {
@@ -34,10 +35,6 @@ Status pack_bytes(const TensorView& like, size_t bytes, WeightStore::Pack pack, 
     COFFER_TRY(pack(probe.view(), dst.view().data, arg));
     out->assign(dst.span<uint8_t>().begin(), dst.span<uint8_t>().end());
     return {};
-}
-
-Error cannot_lock(size_t bytes) {
-    return error(Code::kLimit, Detail::kLimit, "cannot lock ", bytes, " bytes of weights in memory");
 }
 
 }  // namespace
@@ -95,10 +92,6 @@ bool WeightStore::is_stored(const void* data) const {
     return lazy_ || home_.decoded.records.contains(data);
 }
 
-uint64_t WeightStore::offset_of(const void* data) const {
-    return static_cast<uint64_t>(static_cast<const std::byte*>(data) - home_.payload->bytes().data());
-}
-
 bool WeightStore::is_open(const TensorView& view) const {
     const std::lock_guard lock(mutex_);
     if (!holds(view.data)) return true;
@@ -123,7 +116,7 @@ Result<TensorView> WeightStore::keep(const TensorView& view) {
 Status WeightStore::open(const TensorView& view, Constant& constant) {
     if (constant.state == Constant::kOpen) return {};
     if (constant.state == Constant::kReleased) {
-        if (take_back(constant)) return {};
+        if (take_back(view, constant)) return {};
         return restore(view, constant);
     }
     COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
@@ -151,7 +144,7 @@ Result<container::TensorRecord> WeightStore::open_chunks(const TensorView& view,
         record = *constant.narrow;
     } else {
         record.dtype = view.dtype;
-        record.offset = offset_of(view.data);
+        record.offset = static_cast<uint64_t>(view.as<std::byte>() - home_.payload->bytes().data());
         record.nbytes = constant.nbytes;
     }
     container::Payload& payload = *home_.payload;
@@ -183,36 +176,46 @@ Result<TensorView> WeightStore::staged(const TensorView& view, const Constant& c
 
 Result<os::Pages> WeightStore::allocate_pages(size_t bytes) const {
     COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(bytes, home_.page_flags));
-    if ((home_.page_flags & os::Pages::kLock) && !pages.locked()) return cannot_lock(pages.size());
+    if ((home_.page_flags & os::Pages::kLock) && !pages.locked()) {
+        return error(Code::kLimit, Detail::kLimit, "cannot lock ", pages.size(), " bytes of weights in memory");
+    }
     return pages;
 }
 
-// Zeroed. Not anywhere: what has the address by which some constant goes would be taken for that one.
+// Zeros. kInBlocks: for restored tensors, whose address must not be one by which a constant goes.
 Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
     size_t size;
     if (!checked_round_up<size_t>(std::max<size_t>(bytes, 1), container::kItemAlign, &size)) {
         return error(Code::kOutOfMemory, "cannot allocate ", bytes, " bytes");
     }
-    const auto fits = [&](const auto& range) {
-        return range.second - range.first >= size &&
-               (where == kAnywhere || block_of(reinterpret_cast<const void*>(range.first)) != blocks_.end());
-    };
-    if (const auto range = std::ranges::find_if(free_, fits); range != free_.end()) {
-        const auto [begin, end] = *range;
-        free_.erase(range);
-        if (end - begin > size) free_.emplace(begin + size, end);
-        auto* data = reinterpret_cast<std::byte*>(begin);
+    // The smallest place that will do: small forms leave the large places to the large ones.
+    auto best = free_.end();
+    for (auto range = free_.begin(); range != free_.end(); ++range) {
+        const size_t room = range->second - range->first;
+        if (room < size || (best != free_.end() && room >= best->second - best->first)) continue;
+        if (where == kAnywhere || block_of(pointer(range->first))) best = range;
+    }
+    if (best != free_.end()) {
+        auto* const data = static_cast<std::byte*>(pointer(best->first));
+        const uintptr_t rest = best->first + size, end = best->second;
+        free_.erase(best);
+        if (rest < end) free_.emplace(rest, end);
         allow_writing(data);
         std::memset(data, 0, size);
         return data;
     }
-    const bool locked = home_.page_flags & os::Pages::kLock;
-    auto block = std::ranges::find_if(blocks_, [&](const Block& b) { return b.pages.size() - b.used >= size; });
+    // A large restored tensor has a block of its own, which goes with it.
+    const bool alone = where == kInBlocks && size > kSmallBlock;
+    auto block =
+        std::ranges::find_if(blocks_, [&](const Block& b) { return !alone && b.pages.size() - b.used >= size; });
     if (block == blocks_.end()) {
         // One block for all that is still to come, when it is known: it only takes the pages that are used.
         size_t wanted = kSmallBlock;
-        if (!locked && constant_bytes_ > total_) wanted = std::clamp(constant_bytes_ - total_, wanted, kLargeBlock);
-        COFFER_TRY_ASSIGN(os::Pages pages, allocate_pages(std::max(size, wanted)));
+        const bool locked = home_.page_flags & os::Pages::kLock;
+        if (!alone && !locked && constant_bytes_ > total_) {
+            wanted = std::clamp(constant_bytes_ - total_, wanted, kLargeBlock);
+        }
+        COFFER_TRY_ASSIGN(os::Pages pages, allocate_pages(alone ? size : std::max(size, wanted)));
         block = blocks_.insert(blocks_.end(), Block{std::move(pages), 0});
     }
     block->pages.allow_writing();
@@ -266,7 +269,7 @@ void WeightStore::release(const TensorView& view) {
     Constant* const constant = find(view);
     if (!constant || !constant->moved || constant->kept) return;
     // restore() counts bytes in 32 bits.
-    if (constant->nbytes < kSmallTensor || constant->nbytes > UINT32_MAX) return;
+    if (constant->nbytes <= kSmall || constant->nbytes > UINT32_MAX) return;
     if (constant->state == Constant::kReleased) return;
     if (constant->state == Constant::kOpen) {
         vacate(constant->data, constant->nbytes);
@@ -276,15 +279,17 @@ void WeightStore::release(const TensorView& view) {
     constant->state = Constant::kReleased;
 }
 
-std::deque<WeightStore::Block>::iterator WeightStore::block_of(const void* data) {
-    return std::ranges::find_if(
-        blocks_, [&](const Block& b) { return address(data) - address(b.pages.data()) < b.pages.size(); });
+WeightStore::Block* WeightStore::block_of(const void* data) {
+    for (Block& block : blocks_) {
+        if (address(data) - address(block.pages.data()) < block.pages.size()) return &block;
+    }
+    return nullptr;
 }
 
 // What of the store's memory an address lies in; all but the payload are pages of our own.
 std::pair<os::Pages*, Bytes> WeightStore::arena_of(const void* data) {
     os::Pages* pages = nullptr;
-    if (const auto block = block_of(data); block != blocks_.end()) {
+    if (Block* const block = block_of(data)) {
         pages = &block->pages;
     } else if (home_.payload->holds(data)) {
         return {nullptr, home_.payload->bytes()};
@@ -303,7 +308,7 @@ void WeightStore::allow_writing(const void* data) {
 void WeightStore::vacate(const std::byte* data, size_t bytes) {
     const uintptr_t begin = address(data), end = round_up<uintptr_t>(begin + bytes, container::kItemAlign);
     const os::Pages* const pages = arena_of(data).first;
-    const auto joins = [&](uintptr_t other) { return arena_of(reinterpret_cast<const void*>(other)).first == pages; };
+    const auto joins = [&](uintptr_t other) { return arena_of(pointer(other)).first == pages; };
     auto range = free_.emplace(begin, end).first;
     if (const auto next = std::next(range); next != free_.end() && next->first == end && joins(end)) {
         range->second = next->second;
@@ -316,12 +321,13 @@ void WeightStore::vacate(const std::byte* data, size_t bytes) {
     free_.erase(range);
 }
 
-// Whether nothing was put where the constant's bytes are; then they are its own again.
-bool WeightStore::take_back(Constant& constant) {
-    const uintptr_t begin = address(constant.data);
+// Whether nothing was put where the tensor lay at first; then its bytes are there still. Where it was restored to,
+// another one may have been meanwhile.
+bool WeightStore::take_back(const TensorView& view, Constant& constant) {
+    const uintptr_t begin = address(view.data);
     const uintptr_t end = round_up<uintptr_t>(begin + constant.nbytes, container::kItemAlign);
     auto range = free_.upper_bound(begin);
-    if (range == free_.begin() || (--range)->second < end) return false;
+    if (constant.data != view.data || range == free_.begin() || (--range)->second < end) return false;
     if (end < range->second) free_.emplace(end, range->second);
     range->second = begin;
     if (range->first == begin) free_.erase(range);
@@ -329,25 +335,31 @@ bool WeightStore::take_back(Constant& constant) {
     return true;
 }
 
-// Whole pages in which nothing is left.
+// Whole pages, and whole blocks, in which nothing is left. Called by a destructor: allocates nothing.
 void WeightStore::give_back() {
     for (auto range = free_.begin(); range != free_.end();) {
-        const auto [begin, end] = *range;
         const auto here = range++;
-        const auto [pages, arena] = arena_of(reinterpret_cast<const void*>(begin));
+        const auto [begin, end] = *here;
+        if (end - begin < kWorthGivingBack) continue;
+        if (Block* const block = block_of(pointer(begin))) {
+            // Not parts of it: the next restored tensor takes them.
+            if (end - begin < block->used) continue;
+            blocks_.erase(blocks_.begin() + (block - blocks_.data()));
+            free_.erase(here);
+            continue;
+        }
+        const auto [pages, arena] = arena_of(pointer(begin));
         const uintptr_t start = address(arena.data());
-        // The arenas begin on pages and end on whole ones.
+        // The arenas begin on pages and end on whole ones. What is left of a last page is not used again.
         const uintptr_t first = round_up(begin, kPage),
                         last = end >= start + arena.size() ? end : end / kPage * kPage;
-        if (last < first + kWorthGivingBack) continue;
         if (pages) {
             pages->discard(first - start, last - first);
         } else {
             home_.payload->discard(first - start, last - first);
         }
-        free_.erase(here);
-        if (begin < first) free_.emplace(begin, first);
-        if (last < end) free_.emplace(last, end);
+        here->second = first;
+        if (begin == first) free_.erase(here);
     }
 }
 

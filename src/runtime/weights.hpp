@@ -1,11 +1,11 @@
 // The weights of a model while it runs: bytes are opened when a plan first needs them, packed once per form that
 // kernels want, shared by all runners, wiped at the end. A tensor that was packed by moving its bytes about is not
 // kept twice: when no planned node looks at its own bytes any more, later tensors are packed into their place, the
-// system gets what is left, and should a later plan need the tensor, it is worked out from the packed bytes. One that
-// is stored narrow and only packed never has elements of its own. No chunk of the file is opened twice.
+// system gets what is left where that is worth a call, and should a later plan need the tensor, it is worked out from
+// the packed bytes. One that is stored narrow and only packed never has elements of its own. No chunk of the file is
+// opened twice.
 #pragma once
 
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -64,14 +64,16 @@ class WeightStore {
     // The same for a `pack` that moves every byte of the tensor (ops::PlanContext::moved()); release() may follow.
     Result<const void*> moved(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg,
                               size_t arg_bytes);
-    // No node of the plan being made looks at this constant's own bytes any more.
+    // No node of the plan being made looks at this constant's own bytes any more. Small ones stay: every analysis
+    // opens them.
+    static constexpr size_t kSmall = size_t{4} << 10;
     void release(const TensorView& constant);
 
     // What went wrong when weights were opened on demand. Nothing that was computed since is worth anything.
     Status failure() const { return home_.payload ? home_.payload->failure() : Status(); }
 
     size_t packed_bytes() const;
-    size_t own_bytes() const;     // of constants that are there in their own form
+    size_t own_bytes() const;     // of constants that are in use in their own form
     size_t staged_bytes() const;  // of the largest one that was decoded to be packed
 
  private:
@@ -107,13 +109,12 @@ class WeightStore {
     Result<container::TensorRecord> open_chunks(const TensorView& view, const Constant& constant);
     Result<TensorView> staged(const TensorView& view, const Constant& constant);
     Status restore(const TensorView& view, Constant& constant);
-    std::deque<Block>::iterator block_of(const void* data);
+    Block* block_of(const void* data);
     std::pair<os::Pages*, Bytes> arena_of(const void* data);
     void allow_writing(const void* data);
     void vacate(const std::byte* data, size_t bytes);
-    bool take_back(Constant& constant);
+    bool take_back(const TensorView& view, Constant& constant);
     void give_back();
-    uint64_t offset_of(const void* data) const;  // in the payload
     enum Where { kAnywhere, kInBlocks };
     Result<std::byte*> allocate(size_t bytes, Where where);
     Result<os::Pages> allocate_pages(size_t bytes) const;
@@ -131,7 +132,7 @@ class WeightStore {
     std::map<Key, Form> forms_;
     std::unordered_map<const void*, Constant> constants_;
     std::map<uintptr_t, uintptr_t> free_;  // released bytes, nothing in their place yet: begin -> end, merged
-    std::deque<Block> blocks_;
+    std::vector<Block> blocks_;
     size_t total_ = 0;  // bytes of packed forms
     uint64_t max_memory_ = ~uint64_t{0};
 };

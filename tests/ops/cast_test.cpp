@@ -58,6 +58,11 @@ TEST_CASE("text to numbers and back") {
     CHECK(printed.span<PrivateString>()[1] == "-INF");
     CHECK(printed.span<PrivateString>()[2] == "NaN");
     CHECK(printed.span<PrivateString>()[3] == "100");
+    const auto round =
+        reference(cast(values<float>({100000, 12300000, -0.0f, 1.17549435e-38f, 16777216}), DType::kString))[0];
+    const std::vector<std::string> expected = {"100000", "1.23e+07", "-0", "1.1754944e-38", "16777216"};
+    for (size_t i = 0; i < expected.size(); ++i)
+        CHECK(std::string_view(round.span<PrivateString>()[i]) == expected[i]);
     CHECK(reference(cast(values<uint64_t>({~uint64_t{0}}), DType::kString))[0].span<PrivateString>()[0] ==
           "18446744073709551615");
     CHECK_THAT(refusal(cast(values<PrivateString>({"1", "Hello"}), DType::kFloat)),

@@ -66,8 +66,8 @@ Status q_pack_weights(const TensorView& src, void* dst, const void* arg);
 Status q_pack_sums(const TensorView& src, void* dst, const void* arg);
 // The strips of all groups (QStrip): the structs first, then blocks and numbers of each.
 Status q_pack_strips(const TensorView& src, void* dst, const void* arg);
-// Bytes of the strips; 0 when more than a third of the blocks would be split.
-size_t q_strip_bytes(const TensorView& src, const QWeightOrder& order);
+// How many bytes those take, a size_t; 0 when more than a third of the blocks would be split.
+Status q_pack_strip_bytes(const TensorView& src, void* dst, const void* arg);
 
 // One planning of one node.
 class QPlanner {
@@ -78,7 +78,10 @@ class QPlanner {
         run_time_ = dynamic_ || !known(r.x_scale) || !known(r.x_zero);
         o_.quads = kernels::qgemm_quads(c.arch(), o_.k);
         if (c.arch() == kernels::ArchId::kAvx2 && !o_.depthwise) {
-            strip_bytes_ = q_strip_bytes(*c.constant(static_cast<size_t>(r.w)), o_);
+            // Kept like a packing: worked out once, and later plans need no weights for it.
+            const auto bytes = c.packed(static_cast<size_t>(r.w), form("strip bytes"), sizeof(strip_bytes_),
+                                        &q_pack_strip_bytes, &o_);
+            if (bytes.ok()) strip_bytes_ = *static_cast<const size_t*>(*bytes);
         }
     }
 

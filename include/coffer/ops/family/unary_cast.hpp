@@ -47,7 +47,7 @@ inline bool parse(std::string_view text, int64_t* out) {
     return r.ec == std::errc() && r.ptr == end;
 }
 
-// A short text that reads back as the same T: C promises kDigits, more are tried. std::to_chars would bring 135 KB of
+// A short text that reads back as the same T: digits10 may do, max_digits10 do. std::to_chars would bring 135 KB of
 // tables into a library that holds its C++ library itself (COFFER_STATIC_STDLIB).
 template <class T>
 PrivateString print_float(T x) {
