@@ -182,7 +182,7 @@ Result<os::Pages> WeightStore::allocate_pages(size_t bytes) const {
     return pages;
 }
 
-// Zeros. kInBlocks: for restored tensors, whose address must not be one by which a constant goes.
+// Of any content. kInBlocks: for restored tensors, whose address must not be one by which a constant goes.
 Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
     size_t size;
     if (!checked_round_up<size_t>(std::max<size_t>(bytes, 1), container::kItemAlign, &size)) {
@@ -201,7 +201,6 @@ Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
         free_.erase(best);
         if (rest < end) free_.emplace(rest, end);
         allow_writing(data);
-        std::memset(data, 0, size);
         return data;
     }
     // A large restored tensor has a block of its own, which goes with it.
@@ -225,7 +224,7 @@ Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
 }
 
 Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
-                                             const void* arg) {
+                                             const void* arg, bool moves) {
     const Key key{src.data, message({name, " of ", src.dtype, " ", src.shape, " in ", bytes})};
     if (const auto it = forms_.find(key); it != forms_.end()) return &it->second;
     if (bytes > max_memory_ || total_ > max_memory_ - bytes) {
@@ -240,6 +239,8 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
         COFFER_TRY_ASSIGN(from, open(src));
     }
     COFFER_TRY_ASSIGN(std::byte * data, allocate(bytes, kAnywhere));
+    // What moves every byte into as many writes them all.
+    if (!moves || bytes != from.nbytes()) std::memset(data, 0, bytes);
     COFFER_TRY(pack(from, data, arg));
     total_ += bytes;
     return &forms_.emplace(key, Form{data, bytes, pack, {}}).first->second;
@@ -248,14 +249,14 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
 Result<const void*> WeightStore::packed(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
                                         const void* arg) {
     const std::lock_guard lock(mutex_);
-    COFFER_TRY_ASSIGN(const Form* made, form(src, name, bytes, pack, arg));
+    COFFER_TRY_ASSIGN(const Form* made, form(src, name, bytes, pack, arg, false));
     return static_cast<const void*>(made->data);
 }
 
 Result<const void*> WeightStore::moved(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
                                        const void* arg, size_t arg_bytes) {
     const std::lock_guard lock(mutex_);
-    COFFER_TRY_ASSIGN(Form * made, form(src, name, bytes, pack, arg));
+    COFFER_TRY_ASSIGN(Form * made, form(src, name, bytes, pack, arg, true));
     if (Constant* const constant = find(src); constant && !constant->moved) {
         const auto* from = static_cast<const std::byte*>(arg);
         made->arg.assign(from, from + arg_bytes);

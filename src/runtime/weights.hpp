@@ -118,7 +118,8 @@ class WeightStore {
     enum Where { kAnywhere, kInBlocks };
     Result<std::byte*> allocate(size_t bytes, Where where);
     Result<os::Pages> allocate_pages(size_t bytes) const;
-    Result<Form*> form(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg);
+    Result<Form*> form(const TensorView& src, std::string_view form, size_t bytes, Pack pack, const void* arg,
+                       bool moves);
 
     mutable std::recursive_mutex mutex_;
     Home home_;
