@@ -7,6 +7,7 @@ abi HEADER FILE    The declarations of HEADER, coffer.h, are those of FILE, word
               against stays. Additions go at the end of an enum or struct, and into FILE.
 exports LIB FILE   What LIB exports must be exactly the functions of FILE.
 face HEADER FILE   HEADER, the C++ face, calls every function of FILE but those that need no face.
+needs LIB NAME...  LIB needs no shared library but those of these names.
 size LIB BYTES     A stripped copy of LIB may be BYTES large.
 """
 import collections
@@ -106,6 +107,14 @@ def check_face(header, expected_file):
     return missing == FACELESS and notices
 
 
+def check_needs(library, *names):
+    run = subprocess.run([os.environ.get("READELF", "readelf"), "-dW", library], check=True, capture_output=True, text=True)
+    needed = re.findall(r"\(NEEDED\).*\[(.*)\]", run.stdout)
+    others = [name for name in needed if name.split(".so")[0] not in names]
+    print(f"needs {', '.join(needed)}; not expected: {', '.join(others) or 'none'}")
+    return needed and not others
+
+
 def check_size(library, limit):
     with tempfile.TemporaryDirectory() as folder:
         stripped = os.path.join(folder, "library")
@@ -116,7 +125,8 @@ def check_size(library, limit):
 
 
 def main():
-    checks = {"arch": check_arch, "abi": check_abi, "exports": check_exports, "face": check_face, "size": check_size}
+    checks = {"arch": check_arch, "abi": check_abi, "exports": check_exports, "face": check_face,
+              "needs": check_needs, "size": check_size}
     return 0 if checks[sys.argv[1]](*sys.argv[2:]) else 1
 
 
