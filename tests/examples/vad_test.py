@@ -120,9 +120,10 @@ def main():
             if done.returncode == 0 or words not in done.stderr:
                 print(f"FAILED {file.name}: {done.returncode} {done.stderr}")
                 wrong += 1
-        if found == 0:
+        if found == 0 and len(files) > len(made):  # those made here have no speech
             print("FAILED no speech in any recording")
-        sys.exit(1 if wrong or found == 0 else 0)
+            wrong += 1
+        sys.exit(1 if wrong else 0)
 
 
 if __name__ == "__main__":
