@@ -101,19 +101,23 @@ bool WeightStore::is_open(const TensorView& view) const {
 
 Result<TensorView> WeightStore::open(const TensorView& view) {
     const std::lock_guard lock(mutex_);
-    Constant* const constant = find(view);
-    if (!constant) return view;
-    COFFER_TRY(open(view, *constant));
-    return TensorView{constant->data, view.dtype, view.shape};
+    return open(view, find(view));
 }
 
 Result<TensorView> WeightStore::keep(const TensorView& view) {
     const std::lock_guard lock(mutex_);
-    if (Constant* const constant = find(view)) constant->kept = true;
-    return open(view);
+    Constant* const constant = find(view);
+    if (constant) constant->kept = true;
+    return open(view, constant);
 }
 
-Status WeightStore::open(const TensorView& view, Constant& constant) {
+Result<TensorView> WeightStore::open(const TensorView& view, Constant* constant) {
+    if (!constant) return view;
+    COFFER_TRY(fetch(view, *constant));
+    return TensorView{constant->data, view.dtype, view.shape};
+}
+
+Status WeightStore::fetch(const TensorView& view, Constant& constant) {
     if (constant.state == Constant::kOpen) return {};
     if (constant.state == Constant::kReleased) {
         if (take_back(view, constant)) return {};
@@ -232,11 +236,11 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
                      " more bytes are over the memory limit of ", max_memory_, " bytes");
     }
     TensorView from;
-    if (const Constant* const constant = find(src);
-        constant && constant->narrow && constant->state == Constant::kStored) {
+    Constant* const constant = find(src);
+    if (constant && constant->narrow && constant->state == Constant::kStored) {
         COFFER_TRY_ASSIGN(from, staged(src, *constant));
     } else {
-        COFFER_TRY_ASSIGN(from, open(src));
+        COFFER_TRY_ASSIGN(from, open(src, constant));
     }
     COFFER_TRY_ASSIGN(std::byte * data, allocate(bytes, kAnywhere));
     // What moves every byte into as many writes them all.

@@ -105,7 +105,8 @@ class WeightStore {
     bool holds(const void* data) const;
     bool is_stored(const void* data) const;
     Constant* find(const TensorView& constant);  // nullptr: not ours
-    Status open(const TensorView& view, Constant& constant);
+    Result<TensorView> open(const TensorView& view, Constant* constant);
+    Status fetch(const TensorView& view, Constant& constant);
     Result<container::TensorRecord> open_chunks(const TensorView& view, const Constant& constant);
     Result<TensorView> staged(const TensorView& view, const Constant& constant);
     Status restore(const TensorView& view, Constant& constant);
