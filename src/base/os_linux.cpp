@@ -342,6 +342,8 @@ void remove_temporaries() noexcept {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
+// A huge page costs as much to make as fifty small ones: one that is a quarter full is worth its memory.
+constexpr size_t kWorthHuge = kHugePage / 4;
 
 size_t page_size() {
     static const size_t size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
@@ -378,7 +380,7 @@ void wipe(void* data, size_t size) noexcept {
 
 Result<Pages> Pages::allocate(size_t size, unsigned flags) {
     const size_t page = page_size();
-    const bool huge = (flags & kHuge) && size >= kHugePage / 2;
+    const bool huge = (flags & kHuge) && size >= kWorthHuge;
     const size_t guard = flags & kGuard ? page : 0;
     const size_t slack = huge ? kHugePage : 0;  // to align the start, and to complete the last huge page
     size_t usable, mapped;
@@ -386,8 +388,8 @@ Result<Pages> Pages::allocate(size_t size, unsigned flags) {
         !checked_add(usable, 2 * guard + 2 * slack, &mapped)) {
         return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
     }
-    // A huge page costs as much to make as a hundred small ones: a last one that is half used is made huge too.
-    const size_t advised = huge && guard == 0 ? (usable + kHugePage / 2) / kHugePage * kHugePage : 0;
+    const bool whole = huge && (flags & (kGuard | kLock)) == 0;
+    const size_t advised = whole ? (usable + kHugePage - kWorthHuge) / kHugePage * kHugePage : 0;
     const int access = guard > 0 ? PROT_NONE : PROT_READ | PROT_WRITE;
     void* base = ::mmap(nullptr, mapped, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
@@ -433,6 +435,10 @@ Pages::~Pages() {
     if (base_ == nullptr) return;
     overwrite();
     ::munmap(base_, mapped_);
+}
+
+void Pages::take_whole_pages() {
+    size_ = span_;
 }
 
 void Pages::protect_read_only() {
@@ -513,8 +519,8 @@ bool lists(std::string_view commas, std::string_view item) {
     return false;
 }
 
-// Calls visit(folder) for this process's control group and each group above it: a limit anywhere on the way
-// counts. Version 2 has one hierarchy; version 1 has one per controller.
+// Calls visit(folder, version) for this process's control group and each group above it: a limit anywhere on the way
+// counts. Version 2 has one hierarchy; version 1 has one per controller, with files of other names.
 template <class Visit>
 void for_each_cgroup(std::string_view controller, Visit visit) {
     const auto text = read_small("/proc/self/cgroup");
@@ -528,7 +534,8 @@ void for_each_cgroup(std::string_view controller, Visit visit) {
         if (second == line.npos) continue;
         const std::string_view controllers = line.substr(first + 1, second - first - 1);
         std::string root = "/sys/fs/cgroup";
-        if (!controllers.empty()) {
+        const int version = controllers.empty() ? 2 : 1;
+        if (version == 1) {
             if (!lists(controllers, controller)) continue;
             root.append("/").append(controller);
         }
@@ -536,10 +543,10 @@ void for_each_cgroup(std::string_view controller, Visit visit) {
         std::string group(line.substr(second + 1));
         if (group.find("..") != group.npos) group.clear();
         while (group.size() > 1) {
-            visit(root + group);
+            visit(root + group, version);
             group.resize(group.rfind('/'));
         }
-        visit(root);
+        visit(root, version);
     }
 }
 
@@ -611,10 +618,11 @@ unsigned cpu_count() {
             count = std::min(count, *quota / *period + (*quota % *period != 0));
         }
     };
-    for_each_cgroup("cpu", [&](const std::string& folder) {
-        if (const auto max = read_small(folder + "/cpu.max")) {  // "max 100000" or "150000 100000"
-            const size_t space = max->find(' ');
-            if (space != max->npos) limit(parse_number(*max), parse_number(std::string_view(*max).substr(space)));
+    for_each_cgroup("cpu", [&](const std::string& folder, int version) {
+        if (version == 2) {
+            const std::string max = read_small(folder + "/cpu.max").value_or("");  // "max 100000" or "150000 100000"
+            const size_t space = max.find(' ');
+            if (space != max.npos) limit(parse_number(max), parse_number(std::string_view(max).substr(space)));
         } else if (const auto quota = read_small(folder + "/cpu.cfs_quota_us")) {  // "-1" for none
             const auto period = read_small(folder + "/cpu.cfs_period_us");
             limit(parse_number(*quota), parse_number(period.value_or("")));
@@ -628,9 +636,8 @@ uint64_t memory_limit() {
         const long pages = ::sysconf(_SC_PHYS_PAGES);
         uint64_t limit = std::numeric_limits<uint64_t>::max();
         if (pages > 0) limit = static_cast<uint64_t>(pages) * page_size();
-        for_each_cgroup("memory", [&](const std::string& folder) {
-            auto text = read_small(folder + "/memory.max");
-            if (!text) text = read_small(folder + "/memory.limit_in_bytes");
+        for_each_cgroup("memory", [&](const std::string& folder, int version) {
+            const auto text = read_small(folder + (version == 2 ? "/memory.max" : "/memory.limit_in_bytes"));
             if (const auto bytes = parse_number(text.value_or(""))) limit = std::min(limit, *bytes);
         });
         return limit;
@@ -644,28 +651,50 @@ const char* environment(const char* name) {
 
 // ---- CPU features that need the kernel's word
 
+namespace {
+
+CpuFeatures find_cpu_features() {
+    CpuFeatures found;
 #if defined(__x86_64__)
-bool amx_permitted() {
-    static const bool permitted = [] {
-        unsigned a, b, c, d;
-        if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & 1u << 27)) return false;  // OSXSAVE
-        if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return false;
-        constexpr unsigned features = 1u << 22 | 1u << 24 | 1u << 25;  // AMX-BF16, AMX-TILE, AMX-INT8
-        if ((d & features) != features) return false;
-        unsigned low, high;
-        __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-        constexpr unsigned tile_state = 1u << 17 | 1u << 18;  // XTILECFG, XTILEDATA
-        if ((low & tile_state) != tile_state) return false;
-        constexpr long kReqXcompPerm = 0x1023, kXtileData = 18;  // <asm/prctl.h>, absent from older headers
-        return ::syscall(SYS_arch_prctl, kReqXcompPerm, kXtileData) == 0;
-    }();
-    return permitted;
-}
-#else
-bool amx_permitted() {
-    return false;
-}
+    unsigned a, b, c, d;
+    if (__get_cpuid_max(0, nullptr) < 7) return found;
+    __cpuid(1, a, b, c, d);
+    const unsigned ecx1 = c;
+    __cpuid_count(7, 0, a, b, c, d);
+    const auto has = [](unsigned value, unsigned bits) { return (value & bits) == bits; };
+    found.sha = has(ecx1, bit_SSSE3 | bit_SSE4_1) && has(b, bit_SHA);
+
+    if (!has(ecx1, bit_OSXSAVE)) return found;
+    unsigned xcr0, high;
+    __asm__ volatile("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
+    constexpr unsigned kYmm = 1u << 1 | 1u << 2, kZmm = kYmm | 1u << 5 | 1u << 6 | 1u << 7,
+                       kTiles = 1u << 17 | 1u << 18;
+    constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kAmxInt8 = 1u << 25;
+    found.avx2 = has(xcr0, kYmm) && has(ecx1, bit_AVX | bit_FMA | bit_F16C) && has(b, bit_AVX2 | bit_BMI2);
+    found.avx512 = found.avx2 && has(xcr0, kZmm) &&
+                   has(b, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
+    found.avx512_vnni = found.avx512 && has(c, bit_AVX512VNNI);
+    found.amx = has(xcr0, kTiles) && has(d, kAmxBf16 | kAmxTile | kAmxInt8);
 #endif
+    return found;
+}
+
+}  // namespace
+
+const CpuFeatures& cpu_features() {
+    static const CpuFeatures features = find_cpu_features();
+    return features;
+}
+
+bool amx_permitted() {
+#if defined(__x86_64__)
+    constexpr long kReqXcompPerm = 0x1023, kXtileData = 18;  // <asm/prctl.h>, absent from older headers
+    static const bool permitted = cpu_features().amx && ::syscall(SYS_arch_prctl, kReqXcompPerm, kXtileData) == 0;
+    return permitted;
+#else
+    return false;
+#endif
+}
 
 #if defined(__aarch64__)
 bool neon_dotprod() {

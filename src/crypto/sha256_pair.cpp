@@ -2,12 +2,13 @@
 
 #if defined(__x86_64__)
 
-#include <cpuid.h>
 #include <immintrin.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cstring>
+
+#include "coffer/base/os.hpp"
 
 namespace coffer::crypto {
 namespace {
@@ -87,12 +88,7 @@ COFFER_SHA_NI void compress_pair(State (&states)[2], const std::byte* src_a, con
 }  // namespace
 
 bool sha256_pair_supported() {
-    static const bool supported = [] {
-        unsigned a, b, c, d;
-        if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_SSSE3) || !(c & bit_SSE4_1)) return false;
-        return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA);
-    }();
-    return supported;
+    return os::cpu_features().sha;
 }
 
 void sha256_pair(const std::array<Bytes, 2>& heads, const std::array<Bytes, 2>& bodies, std::array<Hash, 2>& out) {

@@ -272,6 +272,23 @@ TEST_CASE("pages are zeroed, aligned and kept out of core dumps") {
 #endif
 
 #ifndef COFFER_TEST_SANITIZED  // the sanitizers replace mlock by nothing, which always succeeds
+TEST_CASE("pages that are there anyway can be used to their end") {
+    constexpr size_t kHugePage = size_t{2} << 20, kQuarter = kHugePage / 4;
+    const auto whole = [](size_t size, unsigned flags) {
+        Pages pages = Pages::allocate(size, flags).value();
+        pages.take_whole_pages();
+        std::memset(pages.data(), 0xff, pages.size());
+        return pages.size();
+    };
+    CHECK(whole(1, Pages::kPlain) == 4096);
+    CHECK(whole(4097, Pages::kGuard) == 8192);
+    // A last huge page is made whole from a quarter on, but for locked ones, which must not take more than they need.
+    CHECK(whole(kHugePage + kQuarter - 4096, Pages::kHuge) == kHugePage + kQuarter - 4096);
+    CHECK(whole(kHugePage + kQuarter, Pages::kHuge) == 2 * kHugePage);
+    CHECK(whole(kQuarter, Pages::kHuge) == kHugePage);
+    CHECK(whole(kQuarter, Pages::kHuge | Pages::kLock) == kQuarter);
+}
+
 TEST_CASE("whether a lock was granted is reported") {
     REQUIRE(in_child([] {
                 const rlimit none{0, 0};

@@ -81,7 +81,7 @@ void remove_temporaries() noexcept;
 class Pages {
  public:
     // kGuard: an inaccessible page on each side. kHuge: asks for huge pages, also for a last one that is at least
-    // half used. kWipeOnFork: a forked child sees zeros.
+    // a quarter full. kWipeOnFork: a forked child sees zeros.
     enum Flags : unsigned { kPlain = 0, kLock = 1, kGuard = 2, kHuge = 4, kWipeOnFork = 8 };
     static Result<Pages> allocate(size_t size, unsigned flags);
     Pages() = default;
@@ -92,6 +92,7 @@ class Pages {
     std::byte* data() const { return data_; }
     size_t size() const { return size_; }
     bool locked() const { return locked_; }
+    void take_whole_pages();  // size() becomes all that the pages hold
     void protect_read_only();
     void allow_writing();
     void clear();  // writable again, and zeros
@@ -127,8 +128,16 @@ bool reset_peak_memory();          // the peak starts again at what is resident;
 unsigned cpu_count();              // CPUs this process may use (affinity and cgroup quota)
 uint64_t memory_limit();           // min(RAM, cgroup limit)
 const char* environment(const char* name);  // nullptr when unset
-// CPUID says AMX tile, int8 and bf16, XCR0 enables the tile state, and the kernel granted this process the
-// tile data (arch_prctl ARCH_REQ_XCOMP_PERM, asked once). False on other CPUs.
+// What the CPU has and the system saves the registers of (CPUID and XCR0). On other CPUs than x86 all are false.
+struct CpuFeatures {
+    bool sha = false;          // SHA, SSSE3, SSE4.1
+    bool avx2 = false;         // AVX2, FMA, BMI2, F16C
+    bool avx512 = false;       // avx2 and AVX-512 F, BW, CD, DQ, VL
+    bool avx512_vnni = false;  // avx512 and AVX-512 VNNI
+    bool amx = false;          // AMX tile, int8 and bf16
+};
+const CpuFeatures& cpu_features();  // asked once: a virtual machine leaves for its host at each CPUID
+// AMX is there, and the kernel granted this process the tile data (arch_prctl ARCH_REQ_XCOMP_PERM, asked once).
 bool amx_permitted();
 bool neon_dotprod();
 
