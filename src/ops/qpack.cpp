@@ -1,4 +1,5 @@
-// Packing the weights of quantized products: worked through once for each weight when a model is planned.
+// The weights of quantized products packed, and the constants of their columns: worked through once for each of them
+// when a model is planned.
 #include <algorithm>
 
 #include "coffer/ops/family/qlinear_plan.hpp"
@@ -254,6 +255,124 @@ Status q_pack_strips(const TensorView& src, void* dst, const void* arg) {
 
 Status q_pack_strip_bytes(const TensorView& src, void* dst, const void* arg) {
     *static_cast<size_t*>(dst) = QStripPacker(*static_cast<const QWeightOrder*>(arg), src).bytes();
+    return {};
+}
+
+// ---- what a plan keeps of each column
+
+void QPlanner::Parameter::read(size_t first, size_t n, double* out) const {
+    if (!view_ || one_) return static_cast<void>(std::fill_n(out, n, (*this)[0]));
+    switch (view_->dtype) {  // those that quantized models have
+        case DType::kFloat: return static_cast<void>(std::copy_n(view_->as<const float>() + first, n, out));
+        case DType::kInt32: return static_cast<void>(std::copy_n(view_->as<const int32_t>() + first, n, out));
+        case DType::kInt8: return static_cast<void>(std::copy_n(view_->as<const int8_t>() + first, n, out));
+        case DType::kUint8: return static_cast<void>(std::copy_n(view_->as<const uint8_t>() + first, n, out));
+        default:
+            for (size_t i = 0; i < n; ++i) out[i] = (*this)[static_cast<int64_t>(first + i)];
+    }
+}
+
+template <size_t N, class Visit>
+void QPlanner::for_columns(const Parameter (&parameters)[N], const Visit& visit) const {
+    constexpr size_t kRun = 64;
+    double runs[N][kRun], values[N];
+    for (size_t group = 0; group < o_.groups; ++group) {
+        for (size_t first = 0; first < o_.columns; first += kRun) {
+            const size_t n = std::min(kRun, o_.columns - first);
+            for (size_t k = 0; k < N; ++k) parameters[k].read(group * o_.columns + first, n, runs[k]);
+            for (size_t i = 0; i < n; ++i) {
+                for (size_t k = 0; k < N; ++k) values[k] = runs[k][i];
+                visit(group * o_.padded() + first + i, values);
+            }
+        }
+    }
+}
+
+Result<Operand> QPlanner::weights() {
+    const auto w = static_cast<size_t>(r_.w);
+    if (!o_.depthwise) {
+        if (strip_bytes_ != 0) {
+            COFFER_TRY_ASSIGN(const void* strips, c_.packed(w, form("strips"), strip_bytes_, &q_pack_strips, &o_));
+            return Operand::at(strips);
+        }
+        const size_t bytes = o_.group_bytes() * o_.groups;
+        COFFER_TRY_ASSIGN(const void* packed, c_.moved(w, form("q4x16"), bytes, &q_pack_weights, o_));
+        return Operand::at(packed);
+    }
+    // Small, and dependent on another input (the zero point): kept with the plan instead.
+    const size_t taps = o_.k, padded = o_.padded();
+    const size_t bytes = kernels::qdepthwise_pairs(taps) * padded * 4;
+    auto* out = static_cast<int16_t*>(c_.allocate_params(bytes, 64));
+    std::memset(out, 0, bytes);
+    const TensorView& view = value(r_.w);
+    const bool is_signed = view.dtype == DType::kInt8;
+    for_columns({Parameter(*this, r_.w_zero, 0)}, [&](size_t channel, const double* zero) {
+        const uint8_t* from = view.as<const uint8_t>() + channel * taps;
+        for (size_t t = 0; t < taps; ++t) {
+            const int32_t weight = is_signed ? static_cast<int8_t>(from[t]) : int32_t{from[t]};
+            out[(t / 2 * padded + channel) * 2 + t % 2] = static_cast<int16_t>(weight - static_cast<int32_t>(*zero));
+        }
+    });
+    return Operand::at(out);
+}
+
+Result<void*> QPlanner::constants(kernels::QGemmParams* p) {
+    const size_t columns = p->columns;
+    void* block = c_.allocate_params(kernels::qblock_bytes(columns) + 4 * columns, 64);
+    std::memset(block, 0, kernels::qblock_bytes(columns) + 4 * columns);
+    auto* head = static_cast<kernels::QBlock*>(block);
+    int32_t* const weight_zero = kernels::qblock_weight_zero(block, columns);
+    int32_t* const sums = weight_zero + columns;
+    COFFER_TRY(column_sums(columns, sums));
+
+    const auto x_scale = static_cast<float>(run_time_ ? 1 : parameter(r_.x_scale, 0, 1));
+    const auto y_scale = static_cast<float>(parameter(r_.y_scale, 0, 1));
+    const auto x_zero = run_time_ ? 0 : static_cast<int32_t>(parameter(r_.x_zero, 0, 0));
+    head->raw_zero = x_zero;
+    head->x_zero = x_zero + shift();
+    head->x_scale = x_scale;
+    head->y_scale = y_scale;
+    bounds(head, y_scale);
+    const bool unsigned_weights = c_.input(static_cast<size_t>(r_.w)).dtype == DType::kUint8 && !o_.depthwise;
+    const bool int_bias = q_has(c_, r_.bias) && value(r_.bias).dtype == DType::kInt32;
+    int32_t* const init = kernels::qblock_init(block);
+    float* const out_scale = kernels::qblock_scale(block, columns);
+    float* const out_bias = kernels::qblock_bias(block, columns);
+    const auto za = static_cast<uint32_t>(head->x_zero), k = static_cast<uint32_t>(o_.k);
+    const Parameter of_columns[] = {{*this, r_.w_zero, 0}, {*this, r_.bias, 0}, {*this, r_.w_scale, 1}};
+    for_columns(of_columns, [&](size_t i, const double* values) {
+        const double bias = values[1];
+        int32_t w_zero = static_cast<int32_t>(values[0]) - (unsigned_weights ? 128 : 0);
+        if (o_.depthwise) w_zero = 0;  // subtracted from the packed weights
+        const int32_t added = int_bias ? static_cast<int32_t>(bias) : 0;
+        const float w_scale = static_cast<float>(values[2]);
+        if (w_zero != 0) p->weight_zeros = true;
+        weight_zero[i] = w_zero;
+        out_bias[i] = int_bias ? 0 : static_cast<float>(bias);
+        if (run_time_) {
+            init[i] = added;
+            out_scale[i] = w_scale;
+            return;
+        }
+        init[i] = static_cast<int32_t>(static_cast<uint32_t>(added) - za * static_cast<uint32_t>(sums[i]) +
+                                       k * za * static_cast<uint32_t>(w_zero));
+        const float scale = r_.alpha * x_scale * w_scale;
+        out_scale[i] = p->out == kernels::QOut::kInt8 ? scale / y_scale : scale;
+    });
+    return block;
+}
+
+Status QPlanner::column_sums(size_t columns, int32_t* sums) {
+    const auto w = static_cast<size_t>(r_.w);
+    if (!o_.depthwise) {
+        COFFER_TRY_ASSIGN(const void* packed, c_.packed(w, form("qsums"), 4 * columns, &q_pack_sums, &o_));
+        std::memcpy(sums, packed, 4 * columns);
+        return {};
+    }
+    const auto* pair = static_cast<const int16_t*>(operands_[1].pointer);  // of taps, for each column
+    for (size_t n = kernels::qdepthwise_pairs(o_.k); n > 0; --n) {
+        for (size_t i = 0; i < columns; ++i, pair += 2) add_wrapping(sums + i, pair[0] + pair[1]);
+    }
     return {};
 }
 

@@ -12,7 +12,9 @@
 // `model-pack ops` follow from that list. Ops know neither files nor threads.
 #pragma once
 
+#include <initializer_list>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -192,6 +194,16 @@ struct Operand {
     static Operand at(const void* p) { return {kPointer, 0, p}; }
 };
 
+// Tells apart packings of one tensor: a name, and the numbers it depends on. It is compared, never shown.
+inline std::string form_of(std::string_view name, std::span<const size_t> numbers) {
+    std::string form;
+    form.reserve(name.size() + numbers.size_bytes() + 64);  // the shape follows
+    return form.append(name).append(reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes());
+}
+inline std::string form_of(std::string_view name, std::initializer_list<size_t> numbers) {
+    return form_of(name, std::span(numbers.begin(), numbers.size()));
+}
+
 // A variant's plan() sees concrete types, layouts and constants, and emits steps. It runs once per shape
 // signature, never in a steady-state run; it may allocate.
 class PlanContext : public NodeContext {
@@ -223,7 +235,7 @@ class PlanContext : public NodeContext {
     // Memory shared by the steps of this node during a run, 64-byte aligned.
     virtual uint32_t workspace(size_t bytes) = 0;
     // Packed form of constant input `i`, made once per model and shared by all runners: `pack` fills
-    // `bytes` zeroed bytes. `form` tells apart packings of one tensor (name plus whatever it depends on).
+    // `bytes` zeroed bytes. `form` is a form_of().
     virtual Result<const void*> packed(size_t i, std::string_view form, size_t bytes,
                                        Status (*pack)(const TensorView& src, void* dst, const void* arg),
                                        const void* arg) = 0;

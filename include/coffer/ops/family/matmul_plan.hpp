@@ -39,14 +39,9 @@ struct PackJob {
 
 // What tells apart two packings of one tensor: all that the kernel is told.
 inline std::string pack_form(const kernels::PackParams& p, size_t batch) {
-    std::string form = "pack_f32";
-    for (const size_t v : {p.panels.n, p.panels.depth, p.panels.lanes, p.panels.width, p.panels.last_width,
-                           p.panels.count, p.taps, p.channels, p.tap_stride, p.c_stride, p.n_stride, p.batch_stride,
-                           p.inner_batch, p.inner_stride, p.src_offset, batch}) {
-        form += ' ';
-        form += std::to_string(v);
-    }
-    return form;
+    return form_of("pack_f32", {p.panels.n, p.panels.depth, p.panels.lanes, p.panels.width, p.panels.last_width,
+                                p.panels.count, p.taps, p.channels, p.tap_stride, p.c_stride, p.n_stride,
+                                p.batch_stride, p.inner_batch, p.inner_stride, p.src_offset, batch});
 }
 
 // Panels of input `i`: an operand that holds them when the steps planned later run.

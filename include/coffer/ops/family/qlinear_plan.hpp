@@ -165,17 +165,9 @@ class QPlanner {
             : view_(q_has(planner.c_, role) ? &planner.value(role) : nullptr), absent_(absent) {
             one_ = view_ && view_->elements() == 1;
         }
-        double operator[](int64_t i) const {
-            if (!view_) return absent_;
-            if (one_) i = 0;
-            switch (view_->dtype) {  // those that quantized models have
-                case DType::kFloat: return static_cast<double>(view_->as<const float>()[i]);
-                case DType::kInt32: return static_cast<double>(view_->as<const int32_t>()[i]);
-                case DType::kInt8: return static_cast<double>(view_->as<const int8_t>()[i]);
-                case DType::kUint8: return static_cast<double>(view_->as<const uint8_t>()[i]);
-                default: return load_double(*view_, i);
-            }
-        }
+        double operator[](int64_t i) const { return view_ ? load_double(*view_, one_ ? 0 : i) : absent_; }
+        // Those of columns [first, first + n).
+        void read(size_t first, size_t n, double* out) const;
 
      private:
         const TensorView* view_;
@@ -183,6 +175,9 @@ class QPlanner {
         bool one_ = false;
     };
     double parameter(int role, int64_t i, double absent) const { return Parameter(*this, role, absent)[i]; }
+    // Calls visit(padded column, values) for each column, with what each of the parameters says of it.
+    template <size_t N, class Visit>
+    void for_columns(const Parameter (&parameters)[N], const Visit& visit) const;
     bool signed_rows() const { return c_.arch() == kernels::ArchId::kNeonDotprod; }
     // What turns the activations in memory into what the engine multiplies.
     uint8_t flip() const { return x_signed_ != signed_rows() ? 0x80 : 0; }
@@ -282,117 +277,23 @@ class QPlanner {
                                                  : kernels::QOut::kFloat;
         p->table = q_has(c_, r_.table);
         p->weight_zeros = false;
-        COFFER_TRY_ASSIGN(void* block, constants(p));
         operands_[0] = Operand::input(static_cast<size_t>(r_.x));
         COFFER_TRY_ASSIGN(operands_[1], weights());
+        COFFER_TRY_ASSIGN(void* block, constants(p));
         operands_[2] = Operand::at(block);
         operands_[3] = Operand::output(0);
         operands_[5] = Operand::at(p->table ? value(r_.table).data : nullptr);
         if (run_time_) COFFER_TRY(prepare(block, p->columns));
         return {};
     }
-    Result<Operand> weights() {
-        const auto w = static_cast<size_t>(r_.w);
-        if (!o_.depthwise) {
-            if (strip_bytes_ != 0) {
-                COFFER_TRY_ASSIGN(const void* strips,
-                                  c_.packed(w, form("strips"), strip_bytes_, &q_pack_strips, &o_));
-                return Operand::at(strips);
-            }
-            const size_t bytes = o_.group_bytes() * o_.groups;
-            COFFER_TRY_ASSIGN(const void* packed, c_.moved(w, form("q4x16"), bytes, &q_pack_weights, o_));
-            return Operand::at(packed);
-        }
-        // Small, and dependent on another input (the zero point): kept with the plan instead.
-        const size_t channels = o_.columns, taps = o_.k, padded = o_.padded();
-        const size_t bytes = kernels::qdepthwise_pairs(taps) * padded * 4;
-        auto* out = static_cast<int16_t*>(c_.allocate_params(bytes, 64));
-        std::memset(out, 0, bytes);
-        const DepthwiseWeights all(*this);
-        for (size_t channel = 0; channel < channels; ++channel) {
-            all.read(channel, [&](size_t t, int32_t weight) {
-                out[(t / 2 * padded + channel) * 2 + t % 2] = static_cast<int16_t>(weight);
-            });
-        }
-        return Operand::at(out);
-    }
-    // Without their zero points.
-    class DepthwiseWeights {
-     public:
-        explicit DepthwiseWeights(const QPlanner& planner)
-            : view_(planner.value(planner.r_.w)), zeros_(planner, planner.r_.w_zero, 0), taps_(planner.o_.k) {}
-        // Calls visit(tap, weight) along a channel.
-        template <class Visit>
-        void read(size_t channel, const Visit& visit) const {
-            const auto zero = static_cast<int32_t>(zeros_[static_cast<int64_t>(channel)]);
-            const uint8_t* from = view_.as<const uint8_t>() + channel * taps_;
-            const bool is_signed = view_.dtype == DType::kInt8;
-            for (size_t t = 0; t < taps_; ++t) {
-                visit(t, (is_signed ? static_cast<int8_t>(from[t]) : int32_t{from[t]}) - zero);
-            }
-        }
-
-     private:
-        const TensorView& view_;
-        Parameter zeros_;
-        size_t taps_;
-    };
-
+    Result<Operand> weights();
     // A packing depends on how the weights are read.
     std::string form(const char* name) const {
-        std::string text = name;
-        for (const size_t v : {o_.groups, o_.columns, o_.k, o_.column_stride, o_.channel_stride, o_.quads}) {
-            text += '/';
-            text += std::to_string(v);
-        }
-        return text;
+        return form_of(name, {o_.groups, o_.columns, o_.k, o_.column_stride, o_.channel_stride, o_.quads});
     }
 
     // The block of constants; with run-time parameters, the template of qprepare.
-    Result<void*> constants(kernels::QGemmParams* p) {
-        const size_t columns = p->columns;
-        void* block = c_.allocate_params(kernels::qblock_bytes(columns) + 4 * columns, 64);
-        std::memset(block, 0, kernels::qblock_bytes(columns) + 4 * columns);
-        auto* head = static_cast<kernels::QBlock*>(block);
-        COFFER_TRY_ASSIGN(const int32_t* sums, column_sums(columns));
-
-        const auto x_scale = static_cast<float>(run_time_ ? 1 : parameter(r_.x_scale, 0, 1));
-        const auto y_scale = static_cast<float>(parameter(r_.y_scale, 0, 1));
-        const auto x_zero = run_time_ ? 0 : static_cast<int32_t>(parameter(r_.x_zero, 0, 0));
-        head->raw_zero = x_zero;
-        head->x_zero = x_zero + shift();
-        head->x_scale = x_scale;
-        head->y_scale = y_scale;
-        bounds(head, y_scale);
-        const bool unsigned_weights = c_.input(static_cast<size_t>(r_.w)).dtype == DType::kUint8 && !o_.depthwise;
-        const bool int_bias = q_has(c_, r_.bias) && value(r_.bias).dtype == DType::kInt32;
-        const Parameter zeros(*this, r_.w_zero, 0), biases(*this, r_.bias, 0), scales(*this, r_.w_scale, 1);
-        for (size_t i = 0; i < columns; ++i) {
-            kernels::qblock_weight_zero(block, columns)[columns + i] = sums[i];
-            if (i % o_.padded() >= o_.columns) continue;
-            const auto n = static_cast<int64_t>(i / o_.padded() * o_.columns + i % o_.padded());
-            int32_t w_zero = static_cast<int32_t>(zeros[n]) - (unsigned_weights ? 128 : 0);
-            if (o_.depthwise) w_zero = 0;  // subtracted from the packed weights
-            const double bias = biases[n];
-            const int32_t added = int_bias ? static_cast<int32_t>(bias) : 0;
-            const float w_scale = static_cast<float>(scales[n]);
-            if (w_zero != 0) p->weight_zeros = true;
-            kernels::qblock_weight_zero(block, columns)[i] = w_zero;
-            kernels::qblock_bias(block, columns)[i] = int_bias ? 0 : static_cast<float>(bias);
-            if (run_time_) {
-                kernels::qblock_init(block)[i] = added;
-                kernels::qblock_scale(block, columns)[i] = w_scale;
-                continue;
-            }
-            const auto za = static_cast<uint32_t>(head->x_zero);
-            kernels::qblock_init(block)[i] =
-                static_cast<int32_t>(static_cast<uint32_t>(added) - za * static_cast<uint32_t>(sums[i]) +
-                                     static_cast<uint32_t>(o_.k) * za * static_cast<uint32_t>(w_zero));
-            const float scale = r_.alpha * x_scale * w_scale;
-            kernels::qblock_scale(block, columns)[i] = p->out == kernels::QOut::kInt8 ? scale / y_scale : scale;
-        }
-        return block;
-    }
+    Result<void*> constants(kernels::QGemmParams* p);
     void bounds(kernels::QBlock* head, float y_scale) const {
         kernels::Activation act;
         if (r_.activation) act = activation_of(c_).value();
@@ -407,20 +308,7 @@ class QPlanner {
             head->hi = act.kind == kernels::Act::kClip ? act.beta : INFINITY;
         }
     }
-    Result<const int32_t*> column_sums(size_t columns) {
-        const auto w = static_cast<size_t>(r_.w);
-        if (!o_.depthwise) {
-            COFFER_TRY_ASSIGN(const void* sums, c_.packed(w, form("qsums"), 4 * columns, &q_pack_sums, &o_));
-            return static_cast<const int32_t*>(sums);
-        }
-        auto* sums = static_cast<int32_t*>(c_.allocate_params(4 * columns, 64));
-        const DepthwiseWeights all(*this);
-        for (size_t i = 0; i < columns; ++i) {
-            sums[i] = 0;
-            if (i < o_.columns) all.read(i, [&](size_t, int32_t weight) { add_wrapping(sums + i, weight); });
-        }
-        return static_cast<const int32_t*>(sums);
-    }
+    Status column_sums(size_t columns, int32_t* sums);
 
     // Steps before the product: extremes, parameters, quantized activations.
     Status prepare(void* block, size_t columns) {

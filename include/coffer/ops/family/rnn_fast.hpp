@@ -107,17 +107,18 @@ struct RnnFast {
         const auto size = [](int64_t n) { return static_cast<size_t>(n); };
         const kernels::RnnParams p = params(s, size(args.padded()));
         const size_t width = p.directions * p.gates * p.padded;
-        // One packing an arch width and cell: "rnn w 8 2".
-        const auto form = [&](char what) {
-            return std::string("rnn ") + what + ' ' + std::to_string(lanes) + ' ' +
-                   std::to_string(static_cast<int>(args.cell));
+        // One packing an arch width and cell.
+        const auto form = [&](const char* what) {
+            return form_of(what, {size(lanes), static_cast<size_t>(args.cell)});
         };
-        COFFER_TRY_ASSIGN(const void* w, c.moved(1, form('w'), width * p.input * sizeof(float), rnn_pack_w, args));
-        COFFER_TRY_ASSIGN(const void* r, c.moved(2, form('r'), width * p.hidden * sizeof(float), rnn_pack_r, args));
+        COFFER_TRY_ASSIGN(const void* w,
+                          c.moved(1, form("rnn w"), width * p.input * sizeof(float), rnn_pack_w, args));
+        COFFER_TRY_ASSIGN(const void* r,
+                          c.moved(2, form("rnn r"), width * p.hidden * sizeof(float), rnn_pack_r, args));
         const size_t bias_floats = width + p.directions * p.padded;
         const void* bias;
         if (c.has_input(3)) {
-            COFFER_TRY_ASSIGN(bias, c.packed(3, form('b'), bias_floats * sizeof(float), rnn_pack_b, &args));
+            COFFER_TRY_ASSIGN(bias, c.packed(3, form("rnn b"), bias_floats * sizeof(float), rnn_pack_b, &args));
         } else {
             void* const zeros = c.allocate_params(bias_floats * sizeof(float), 64);
             std::fill_n(static_cast<float*>(zeros), bias_floats, 0.0f);
