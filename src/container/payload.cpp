@@ -130,6 +130,7 @@ Status ChunkSealer::seal(uint64_t i, MutableBytes chunk, Table& table) {
 Result<std::shared_ptr<Payload>> Payload::create(Setup setup) {
     const uint64_t size = std::max<uint64_t>(setup.header.payload_len, 1);
     COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(size, setup.page_flags));
+    pages.take_whole_pages();
     return std::shared_ptr<Payload>(new Payload(std::move(setup), std::move(pages)));
 }
 

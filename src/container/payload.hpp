@@ -74,6 +74,8 @@ class Payload {
         const auto* byte = static_cast<const std::byte*>(data);
         return byte >= pages_.data() && byte < pages_.data() + setup_.header.payload_len;
     }
+    // The rest of the last page: the caller's.
+    MutableBytes spare() { return MutableBytes(pages_.data(), pages_.size()).subspan(bytes().size()); }
     // Pages become read-only, until the next load() or change of them. Bytes of
     // open chunks are the caller's to overwrite: no load() writes them again.
     void seal_memory();

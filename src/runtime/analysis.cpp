@@ -36,6 +36,8 @@ struct NodeInputs {
 
 Result<NodeInputs> collect(const graph::Node& node, const Analysis& a, WeightStore* weights) {
     NodeInputs in;
+    in.types.reserve(node.inputs.size());
+    in.known.reserve(node.inputs.size());
     for (graph::ValueId id : node.inputs) {
         if (id == graph::kAbsent) {
             in.types.push_back({});

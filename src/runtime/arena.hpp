@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "coffer/base/checked.hpp"
 #include "coffer/base/os.hpp"
 
 namespace coffer::runtime {
@@ -22,7 +23,9 @@ class Arena {
         Arena arena;
         if (!allocator.allocate) {
             COFFER_TRY_ASSIGN(arena.pages_, os::Pages::allocate(size, os::Pages::kHuge));
+            arena.pages_.take_whole_pages();
             arena.data_ = arena.pages_.data();
+            arena.size_ = size;
             return arena;
         }
         arena.allocator_ = allocator;
@@ -52,9 +55,19 @@ class Arena {
 
     std::byte* data() const { return data_; }
 
+    // Memory beside the arena's own, for as long as it lives: what its last page has left. nullptr: not enough.
+    std::byte* take_spare(size_t bytes) {
+        size_t begin, end;
+        if (!checked_round_up(size_, kAlignment, &begin) || !checked_add(begin, bytes, &end) || end > pages_.size()) {
+            return nullptr;
+        }
+        size_ = end;
+        return data_ + begin;
+    }
+
  private:
     std::byte* data_ = nullptr;
-    size_t size_ = 0;
+    size_t size_ = 0;  // in use
     Allocator allocator_;
     os::Pages pages_;
 };

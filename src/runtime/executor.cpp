@@ -287,6 +287,16 @@ Status Executor::run_steps(Plan& plan) {
     return {};
 }
 
+// For an output that the caller gave no buffer for: beside the arena, if there is room for one that stays.
+Result<Tensor> Executor::output_memory(Stage& stage, const ops::Type& type, bool fresh) {
+    if (const auto& arena = stage.plan->arena; arena && !fresh && type.dtype != DType::kString) {
+        TensorView view{nullptr, type.dtype, type.shape};
+        view.data = arena->take_spare(view.nbytes());
+        if (view.data) return Tensor::wrap(view, arena);
+    }
+    return Tensor::create(type.dtype, type.shape);
+}
+
 // Sets the pointers of the plan's external operands. `fresh` outputs are newly allocated for the caller to
 // keep; otherwise memory for outputs without a buffer is kept by the stage and reused.
 Status Executor::bind(Stage& stage, std::span<const TensorView> buffers, bool fresh) {
@@ -301,7 +311,7 @@ Status Executor::bind(Stage& stage, std::span<const TensorView> buffers, bool fr
         }
         Tensor& own = stage.own_outputs[i];
         if (fresh || !own.valid()) {
-            COFFER_TRY_ASSIGN(own, Tensor::create(t.dtype, t.shape));
+            COFFER_TRY_ASSIGN(own, output_memory(stage, t, fresh));
         }
         values_[id] = Value(own);
         pointers_[id] = own.view().data;

@@ -82,6 +82,7 @@ class Executor {
     Result<Stage*> first_stage(std::span<const ops::Type> inputs);
     Result<Stage*> next_stage(Stage& stage);
     Status build(Stage& stage);
+    Result<Tensor> output_memory(Stage& stage, const ops::Type& type, bool fresh);
     Status bind(Stage& stage, std::span<const TensorView> buffers, bool fresh);
     Status run_steps(Plan& plan);
     Status run_dynamic(Stage& stage);

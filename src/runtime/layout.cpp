@@ -30,6 +30,7 @@ LayoutChoice plain_choice(const std::vector<ops::Type>& in, const std::vector<op
     LayoutChoice c;
     c.inputs.assign(in.size(), Layout::kPlain);
     c.outputs.assign(out.size(), Layout::kPlain);
+    c.shapes.reserve(in.size());
     for (const ops::Type& t : in) c.shapes.push_back(t.shape);
     return c;
 }
@@ -140,6 +141,7 @@ std::vector<LayoutChoice> layout_choices(const ops::Facts& facts, const std::vec
                                          const std::vector<ops::Type>& out, const std::vector<bool>& only_last,
                                          const std::vector<bool>& constant) {
     std::vector<LayoutChoice> choices;
+    choices.reserve(2);
     LayoutChoice last = plain_choice(in, out);
     // Sub-byte elements have no channels-last form.
     bool whole_bytes = !in.empty() && !out.empty();
@@ -151,9 +153,9 @@ std::vector<LayoutChoice> layout_choices(const ops::Facts& facts, const std::vec
     if (rule == LayoutRule::kChannels || rule == LayoutRule::kFollow)
         try_last = channels_choice(in, out, constant, &last);
     const bool plain_first = rule == LayoutRule::kFollow && !only_last[0];
-    if (try_last && !plain_first) choices.push_back(last);
+    if (try_last && !plain_first) choices.push_back(std::move(last));
     choices.push_back(plain_choice(in, out));
-    if (try_last && plain_first) choices.push_back(last);
+    if (try_last && plain_first) choices.push_back(std::move(last));
     return choices;
 }
 

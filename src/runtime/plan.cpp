@@ -562,6 +562,8 @@ Status Planner::plan_with_layouts(uint32_t n, const ops::Op& op) {
     const graph::Node& node = g_.nodes[n];
     std::vector<ops::Type> in, out;
     std::vector<bool> has_last;
+    in.reserve(node.inputs.size());
+    out.reserve(node.outputs.size());
     for (graph::ValueId id : node.inputs) {
         in.push_back(id == graph::kAbsent ? ops::Type{} : type(id));
         has_last.push_back(id != graph::kAbsent && last_[id] != kNone && plain_[id] == kNone);
@@ -638,7 +640,8 @@ Status Planner::finish() {
                      " bytes of activations, the cap is ", r_.max_arena_bytes);
     }
     if (plan_->arena_bytes > 0) {
-        COFFER_TRY_ASSIGN(plan_->arena, Arena::allocate(plan_->arena_bytes, r_.allocator));
+        COFFER_TRY_ASSIGN(Arena arena, Arena::allocate(plan_->arena_bytes, r_.allocator));
+        plan_->arena = std::make_shared<Arena>(std::move(arena));
     }
 
     const auto place = [&](uint32_t phys, const void* pointer) {
@@ -648,7 +651,8 @@ Status Planner::finish() {
             const Phys& p = phys_[root(phys)];
             if (p.home == Phys::kFixup) plan_->fixups.push_back({position, p.fixup});
             if (p.home == Phys::kPointer) address = const_cast<void*>(p.pointer);
-            if (p.home == Phys::kArena && p.buffer != kNone) address = plan_->arena.data() + buffers[p.buffer].offset;
+            if (p.home == Phys::kArena && p.buffer != kNone)
+                address = plan_->arena->data() + buffers[p.buffer].offset;
         }
         plan_->operands.push_back(address);
         return position;

@@ -41,7 +41,7 @@ struct Plan {
     std::vector<void*> operands;
     std::vector<Fixup> fixups;
     size_t arena_bytes = 0;
-    Arena arena;
+    std::shared_ptr<Arena> arena;
     PrivateArena params;          // of the steps, among them numbers of the model
     std::vector<Tensor> tensors;  // constants made by the planner: folded values, re-laid-out constants
     WeightStore weights;          // packed forms of folded values; those of the model's constants are shared

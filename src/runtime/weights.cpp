@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "coffer/base/checked.hpp"
+#include "coffer/ops/op.hpp"
 #include "container/manifest.hpp"
 
 namespace coffer::runtime {
@@ -46,6 +47,9 @@ void WeightStore::bind(Home home, size_t constant_bytes, uint64_t max_memory) {
     lazy_ = home_.payload && !home_.payload->complete();
     for (const auto& [data, record] : home_.decoded.records)
         staging_bytes_ = std::max(staging_bytes_, element_bytes(record));
+    if (!home_.payload) return;
+    spare_ = home_.payload->spare();
+    spare_ = spare_.subspan(std::min<size_t>(spare_.size(), -address(spare_.data()) % container::kItemAlign));
 }
 
 Result<WeightStore::Planning> WeightStore::begin(Parallel* parallel) {
@@ -207,6 +211,12 @@ Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
         allow_writing(data);
         return data;
     }
+    if (where == kAnywhere && spare_.size() >= size) {
+        std::byte* const data = spare_.data();
+        spare_ = spare_.subspan(size);
+        home_.payload->allow_writing();
+        return data;
+    }
     // A large restored tensor has a block of its own, which goes with it.
     const bool alone = where == kInBlocks && size > kSmallBlock;
     auto block =
@@ -229,7 +239,9 @@ Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
 
 Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_view name, size_t bytes, Pack pack,
                                              const void* arg, bool moves) {
-    const Key key{src.data, message({name, " of ", src.dtype, " ", src.shape, " in ", bytes})};
+    Key key{src.data, ops::form_of(name, {static_cast<size_t>(src.dtype), bytes})};
+    const auto dims = std::as_bytes(src.shape.dims());
+    key.form.append(reinterpret_cast<const char*>(dims.data()), dims.size());
     if (const auto it = forms_.find(key); it != forms_.end()) return &it->second;
     if (bytes > max_memory_ || total_ > max_memory_ - bytes) {
         return error(Code::kLimit, Detail::kLimit, "packed weights of ", total_, " and ", bytes,
@@ -247,7 +259,7 @@ Result<WeightStore::Form*> WeightStore::form(const TensorView& src, std::string_
     if (!moves || bytes != from.nbytes()) std::memset(data, 0, bytes);
     COFFER_TRY(pack(from, data, arg));
     total_ += bytes;
-    return &forms_.emplace(key, Form{data, bytes, pack, {}}).first->second;
+    return &forms_.emplace(std::move(key), Form{data, bytes, pack, {}}).first->second;
 }
 
 Result<const void*> WeightStore::packed(const TensorView& src, std::string_view name, size_t bytes, Pack pack,

@@ -134,6 +134,7 @@ class WeightStore {
     std::map<Key, Form> forms_;
     std::unordered_map<const void*, Constant> constants_;
     std::map<uintptr_t, uintptr_t> free_;  // released bytes, nothing in their place yet: begin -> end, merged
+    MutableBytes spare_;                   // what the last page of the payload holds beside it; nothing in it yet
     std::vector<Block> blocks_;
     size_t total_ = 0;  // bytes of packed forms
     uint64_t max_memory_ = ~uint64_t{0};

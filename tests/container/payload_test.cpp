@@ -96,6 +96,24 @@ TEST_CASE("the key is let go with the last chunk, and bytes can be given back an
     CHECK(!p.payload->holds(p.payload->bytes().data() + size));
 }
 
+TEST_CASE("what the last page has left is the caller's") {
+    Pieces p;
+    const MutableBytes spare = p.payload->spare();
+    REQUIRE(spare.data() == p.payload->bytes().data() + p.header.payload_len);
+    REQUIRE((p.header.payload_len + spare.size()) % 4096 == 0);
+    REQUIRE(spare.size() >= 1000);
+    CHECK(!p.payload->holds(spare.data()));
+    const auto kept = [&] { return std::ranges::all_of(spare, [](std::byte b) { return b == std::byte{7}; }); };
+    std::ranges::fill(spare, std::byte{7});
+    REQUIRE(p.load(0, p.header.payload_len).ok());
+    CHECK(kept());
+    p.payload->seal_memory();
+    p.payload->discard(8192, p.header.payload_len - 8192);
+    CHECK(kept());
+    p.payload->fail(error(Code::kInternal, "a test"));
+    CHECK(all_zero(spare));
+}
+
 TEST_CASE("lazy open reads nothing of the payload, and checks tensors when they come") {
     graph::Model m = model_with_bytes(5 * 16'384 - 64 - 1000);
     Tensor flags = Tensor::create(DType::kBool, Shape{40'000}).value();

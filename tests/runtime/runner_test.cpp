@@ -139,6 +139,32 @@ TEST_CASE("results do not depend on the number of threads") {
     }
 }
 
+// Those that fit lie behind the activations; the third has memory of its own.
+TEST_CASE("outputs are the same in the runner's memory and in the caller's") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {300, 500}));
+    const auto exp = b.node("Exp", {x}), neg = b.node("Neg", {x});
+    b.output(neg, "early", type(DType::kFloat, {300, 500}));
+    b.output(b.node("Add", {exp, b.node("Sqrt", {exp})}), "late", type(DType::kFloat, {300, 500}));
+    b.output(b.node("Concat", {neg, exp, neg}, {{"axis", int64_t{0}}}), "large", type(DType::kFloat, {900, 500}));
+    const auto model = b.build();
+    const auto own = runner_of(model), given = runner_of(model);
+    std::vector<Tensor> buffers;
+    for (size_t i = 0; i < 3; ++i) {
+        buffers.push_back(Tensor::create(DType::kFloat, Shape{i == 2 ? 900 : 300, 500}).value());
+        given->bind_output(i, buffers[i].view());
+    }
+    for (uint32_t seed : {1u, 2u}) {
+        const Tensor input = noise({300, 500}, seed);
+        REQUIRE(own->bind_input(0, Value(input)));
+        REQUIRE(given->bind_input(0, Value(input)));
+        REQUIRE(own->run());
+        REQUIRE(given->run());
+        for (size_t i = 0; i < 3; ++i) CHECK(std::ranges::equal(own->output(i).tensor.bytes(), buffers[i].bytes()));
+        CHECK(buffers[0].span<float>()[7] == -input.span<float>()[7]);
+    }
+}
+
 TEST_CASE("shapes may change from run to run") {
     const auto runner = runner_of(small_cnn().build());
     std::vector<float> one;
