@@ -1,4 +1,4 @@
-// What sealing costs: opening, loading, cold starts, memory and bytes, each with the bound the format promises and a
+// What sealing costs: opening, loading, cold starts, memory and bytes, each with the bound we aim for and a
 // verdict. CPU time of this process or of the processes it starts, medians of interleaved rounds. "Plain" is a reader
 // of the same plaintext that only this benchmark has (plain_file.hpp).
 //   load [--rounds N] [--models DIR] [--json FILE]

@@ -342,8 +342,6 @@ void remove_temporaries() noexcept {
 namespace {
 
 constexpr size_t kHugePage = size_t{2} << 20;
-// A huge page costs as much to make as fifty small ones: one that is a quarter full is worth its memory.
-constexpr size_t kWorthHuge = kHugePage / 4;
 
 size_t page_size() {
     static const size_t size = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
@@ -380,7 +378,10 @@ void wipe(void* data, size_t size) noexcept {
 
 Result<Pages> Pages::allocate(size_t size, unsigned flags) {
     const size_t page = page_size();
-    const bool huge = (flags & kHuge) && size >= kWorthHuge;
+    // A huge page costs as much to make as 130 small ones, a quarter of it; if the rest is not used, it must be half
+    // full to be worth its memory.
+    const size_t worth = flags & kWhole ? kHugePage / 4 : kHugePage / 2;
+    const bool huge = (flags & kHuge) && size >= worth;
     const size_t guard = flags & kGuard ? page : 0;
     const size_t slack = huge ? kHugePage : 0;  // to align the start, and to complete the last huge page
     size_t usable, mapped;
@@ -388,8 +389,8 @@ Result<Pages> Pages::allocate(size_t size, unsigned flags) {
         !checked_add(usable, 2 * guard + 2 * slack, &mapped)) {
         return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
     }
-    const bool whole = huge && (flags & (kGuard | kLock)) == 0;
-    const size_t advised = whole ? (usable + kHugePage - kWorthHuge) / kHugePage * kHugePage : 0;
+    const bool to_the_end = huge && (flags & (kGuard | kLock)) == 0;  // nothing is locked that is not needed
+    const size_t advised = to_the_end ? (usable + kHugePage - worth) / kHugePage * kHugePage : 0;
     const int access = guard > 0 ? PROT_NONE : PROT_READ | PROT_WRITE;
     void* base = ::mmap(nullptr, mapped, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base == MAP_FAILED) return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
@@ -405,8 +406,8 @@ Result<Pages> Pages::allocate(size_t size, unsigned flags) {
         return error(Code::kOutOfMemory, "cannot allocate ", size, " bytes");
     }
     pages.data_ = data;
-    pages.size_ = size;
     pages.span_ = std::max(usable, advised);
+    pages.size_ = flags & kWhole ? pages.span_ : size;
     ::madvise(data, pages.span_, MADV_DONTDUMP);
     if (huge) ::madvise(data, std::max(advised, usable / kHugePage * kHugePage), MADV_HUGEPAGE);
 #ifdef MADV_WIPEONFORK
@@ -435,10 +436,6 @@ Pages::~Pages() {
     if (base_ == nullptr) return;
     overwrite();
     ::munmap(base_, mapped_);
-}
-
-void Pages::take_whole_pages() {
-    size_ = span_;
 }
 
 void Pages::protect_read_only() {
@@ -649,7 +646,7 @@ const char* environment(const char* name) {
     return std::getenv(name);
 }
 
-// ---- CPU features that need the kernel's word
+// ---- CPU features
 
 namespace {
 
@@ -658,6 +655,8 @@ CpuFeatures find_cpu_features() {
 #if defined(__x86_64__)
     unsigned a, b, c, d;
     if (__get_cpuid_max(0, nullptr) < 7) return found;
+    __cpuid(0x80000001, a, b, c, d);  // there in all that have leaf 7
+    const unsigned lzcnt = c & bit_LZCNT;
     __cpuid(1, a, b, c, d);
     const unsigned ecx1 = c;
     __cpuid_count(7, 0, a, b, c, d);
@@ -669,12 +668,15 @@ CpuFeatures find_cpu_features() {
     __asm__ volatile("xgetbv" : "=a"(xcr0), "=d"(high) : "c"(0));
     constexpr unsigned kYmm = 1u << 1 | 1u << 2, kZmm = kYmm | 1u << 5 | 1u << 6 | 1u << 7,
                        kTiles = 1u << 17 | 1u << 18;
-    constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kAmxInt8 = 1u << 25;
-    found.avx2 = has(xcr0, kYmm) && has(ecx1, bit_AVX | bit_FMA | bit_F16C) && has(b, bit_AVX2 | bit_BMI2);
+    constexpr unsigned kAmxBf16 = 1u << 22, kAmxTile = 1u << 24, kAmxInt8 = 1u << 25, kAvx512Bf16 = 1u << 5;
+    found.avx2 = has(xcr0, kYmm) && has(ecx1, bit_AVX | bit_FMA | bit_F16C | bit_POPCNT) &&
+                 has(b, bit_AVX2 | bit_BMI | bit_BMI2) && lzcnt != 0;
     found.avx512 = found.avx2 && has(xcr0, kZmm) &&
                    has(b, bit_AVX512F | bit_AVX512BW | bit_AVX512CD | bit_AVX512DQ | bit_AVX512VL);
     found.avx512_vnni = found.avx512 && has(c, bit_AVX512VNNI);
-    found.amx = has(xcr0, kTiles) && has(d, kAmxBf16 | kAmxTile | kAmxInt8);
+    if (!has(xcr0, kTiles) || !has(d, kAmxBf16 | kAmxTile | kAmxInt8)) return found;
+    __cpuid_count(7, 1, a, b, c, d);
+    found.amx = has(a, kAvx512Bf16);
 #endif
     return found;
 }

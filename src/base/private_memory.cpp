@@ -9,14 +9,6 @@
 #include "coffer/base/checked.hpp"
 #include "coffer/base/os.hpp"
 
-#if defined(__SANITIZE_ADDRESS__)
-#define COFFER_PLAIN_HEAP 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define COFFER_PLAIN_HEAP 1
-#endif
-#endif
-
 namespace coffer {
 namespace {
 
@@ -140,7 +132,7 @@ class Heap {
 
 static_assert(sizeof(os::Pages) <= kAlign);
 
-#ifdef COFFER_PLAIN_HEAP
+#ifdef COFFER_ADDRESS_SANITIZER
 // The sanitizer finds overruns and uses after release only of pieces that it knows.
 void* allocate_private(size_t size) noexcept {
     void* memory = ::operator new (std::max<size_t>(size, 1), std::align_val_t{kAlign}, std::nothrow);

@@ -9,6 +9,8 @@
 namespace coffer::container {
 namespace {
 
+constexpr size_t kLargestPage = size_t{64} << 10;  // of any system
+
 // Chunks of one task: enough bytes to make handing it out cheap, few enough to share the work evenly.
 constexpr uint64_t kTaskBytes = uint64_t{1} << 20;
 
@@ -129,8 +131,7 @@ Status ChunkSealer::seal(uint64_t i, MutableBytes chunk, Table& table) {
 
 Result<std::shared_ptr<Payload>> Payload::create(Setup setup) {
     const uint64_t size = std::max<uint64_t>(setup.header.payload_len, 1);
-    COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(size, setup.page_flags));
-    pages.take_whole_pages();
+    COFFER_TRY_ASSIGN(os::Pages pages, os::Pages::allocate(size, setup.page_flags | os::Pages::kWhole));
     return std::shared_ptr<Payload>(new Payload(std::move(setup), std::move(pages)));
 }
 
@@ -232,7 +233,13 @@ void Payload::allow_writing() {
 void Payload::discard(uint64_t offset, uint64_t nbytes) {
     const std::lock_guard lock(mutex_);
     pages_.allow_writing();
-    pages_.discard(static_cast<size_t>(offset), static_cast<size_t>(nbytes));
+    // A page that also holds spare bytes stays, but not what it held.
+    const size_t begin = static_cast<size_t>(offset), size = std::min<size_t>(nbytes, bytes().size() - begin);
+    if (begin + size == bytes().size()) {
+        const size_t last = std::min(size, kLargestPage);
+        os::wipe(pages_.data() + begin + size - last, last);
+    }
+    pages_.discard(begin, size);
 }
 
 Result<Table> read_table(const Source& source, const Header& h) {

@@ -74,7 +74,7 @@ class Payload {
         const auto* byte = static_cast<const std::byte*>(data);
         return byte >= pages_.data() && byte < pages_.data() + setup_.header.payload_len;
     }
-    // The rest of the last page: the caller's.
+    // The rest of the last page, small or huge: the caller's. A failure wipes it too.
     MutableBytes spare() { return MutableBytes(pages_.data(), pages_.size()).subspan(bytes().size()); }
     // Pages become read-only, until the next load() or change of them. Bytes of
     // open chunks are the caller's to overwrite: no load() writes them again.

@@ -290,9 +290,10 @@ Status Executor::run_steps(Plan& plan) {
 // For an output that the caller gave no buffer for: beside the arena, if there is room for one that stays.
 Result<Tensor> Executor::output_memory(Stage& stage, const ops::Type& type, bool fresh) {
     if (const auto& arena = stage.plan->arena; arena && !fresh && type.dtype != DType::kString) {
-        TensorView view{nullptr, type.dtype, type.shape};
-        view.data = arena->take_spare(view.nbytes());
-        if (view.data) return Tensor::wrap(view, arena);
+        size_t bytes = 0;
+        if (checked_nbytes(type.shape, type.dtype, &bytes)) {
+            if (void* data = arena->take_spare(bytes)) return Tensor::wrap({data, type.dtype, type.shape}, arena);
+        }
     }
     return Tensor::create(type.dtype, type.shape);
 }
@@ -306,6 +307,7 @@ Status Executor::bind(Stage& stage, std::span<const TensorView> buffers, bool fr
         if (i < buffers.size() && buffers[i].data) {
             if (buffers[i].dtype != t.dtype || !(buffers[i].shape == t.shape)) return mismatch(i, t);
             pointers_[id] = buffers[i].data;
+            values_[id] = {};  // of an earlier run: it may hold on to a plan's arena
             bound_[i] = true;
             continue;
         }
@@ -424,7 +426,11 @@ Status Executor::run(std::span<const Value> inputs, std::span<const TensorView> 
         COFFER_TRY(run_dynamic(*stage));
         COFFER_TRY_ASSIGN(stage, next_stage(*stage));
     }
-    return collect(*stage, buffers, outputs);
+    Status status = collect(*stage, buffers, outputs);
+    if (index_ != 0) {  // what was captured may hold on to the arena of another plan
+        for (graph::ValueId id : graph_.inputs) values_[id] = {};
+    }
+    return status;
 }
 
 Executors::Executors(ExecutionContext* context) : context_(context), executors_(context->model->graphs.size()) {}

@@ -367,7 +367,7 @@ void WeightStore::give_back() {
         }
         const auto [pages, arena] = arena_of(pointer(begin));
         const uintptr_t start = address(arena.data());
-        // The arenas begin on pages and end on whole ones. What is left of a last page is not used again.
+        // The arenas begin on pages. What is left of a last page is not used again.
         const uintptr_t first = round_up(begin, kPage),
                         last = end >= start + arena.size() ? end : end / kPage * kPage;
         if (pages) {

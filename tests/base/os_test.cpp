@@ -263,20 +263,10 @@ TEST_CASE("pages are zeroed, aligned and kept out of core dumps") {
     REQUIRE(Pages::allocate(SIZE_MAX / 2, Pages::kGuard | Pages::kHuge).error().code() == Code::kOutOfMemory);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define COFFER_TEST_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define COFFER_TEST_SANITIZED 1
-#endif
-#endif
-
-#ifndef COFFER_TEST_SANITIZED  // the sanitizers replace mlock by nothing, which always succeeds
 TEST_CASE("pages that are there anyway can be used to their end") {
     constexpr size_t kHugePage = size_t{2} << 20, kQuarter = kHugePage / 4;
     const auto whole = [](size_t size, unsigned flags) {
-        Pages pages = Pages::allocate(size, flags).value();
-        pages.take_whole_pages();
+        Pages pages = Pages::allocate(size, flags | Pages::kWhole).value();
         std::memset(pages.data(), 0xff, pages.size());
         return pages.size();
     };
@@ -286,9 +276,19 @@ TEST_CASE("pages that are there anyway can be used to their end") {
     CHECK(whole(kHugePage + kQuarter - 4096, Pages::kHuge) == kHugePage + kQuarter - 4096);
     CHECK(whole(kHugePage + kQuarter, Pages::kHuge) == 2 * kHugePage);
     CHECK(whole(kQuarter, Pages::kHuge) == kHugePage);
+    CHECK(Pages::allocate(kQuarter, Pages::kHuge).value().size() == kQuarter);
     CHECK(whole(kQuarter, Pages::kHuge | Pages::kLock) == kQuarter);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COFFER_TEST_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define COFFER_TEST_SANITIZED 1
+#endif
+#endif
+
+#ifndef COFFER_TEST_SANITIZED  // the sanitizers replace mlock by nothing, which always succeeds
 TEST_CASE("whether a lock was granted is reported") {
     REQUIRE(in_child([] {
                 const rlimit none{0, 0};

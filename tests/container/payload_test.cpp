@@ -110,6 +110,7 @@ TEST_CASE("what the last page has left is the caller's") {
     p.payload->seal_memory();
     p.payload->discard(8192, p.header.payload_len - 8192);
     CHECK(kept());
+    CHECK(all_zero(p.payload->bytes().subspan(8192)));
     p.payload->fail(error(Code::kInternal, "a test"));
     CHECK(all_zero(spare));
 }

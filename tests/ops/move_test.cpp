@@ -74,6 +74,25 @@ TEST_CASE("strided copies agree with the reference") {
                      y = random_of(DType::kFloat, Shape{3, 4, 5, 6}, 2);
         CHECK(check_variants({.op = "Concat", .attrs = {{"axis", axis}}, .inputs = {x, y}}, 0, 0) > 0);
     }
+    // x[:, 1:3, -2:] = y is a box; so is x[2:3] = y. Tuples in another order, or added up, are not.
+    const Shape data{3, 4, 5, 6};
+    Tensor places = Tensor::create(DType::kInt64, Shape{3, 2, 2, 3}).value();
+    for (int64_t i = 0; i < 12; ++i) {
+        const int64_t tuple[] = {i / 4, 1 + i / 2 % 2, i % 2 - 2};
+        std::copy_n(tuple, 3, places.span<int64_t>().begin() + 3 * i);
+    }
+    const auto scatter = [&](DType t, const Tensor& indices, const Shape& updates, const char* reduction = "none") {
+        return NodeCase{.op = "ScatterND",
+                        .attrs = {{"reduction", std::string(reduction)}},
+                        .inputs = {random_of(t, data, 1), indices, random_of(t, updates, 2)},
+                        .constant = {false, true, false}};
+    };
+    for (const DType t : {DType::kInt8, DType::kFloat16, DType::kFloat, DType::kDouble}) {
+        CHECK(check_variants(scatter(t, places, {3, 2, 2, 6}), 0, 0) > 0);
+        CHECK(check_variants(scatter(t, values<int64_t>(Shape{1, 1}, {2}), {1, 4, 5, 6}), 0, 0) > 0);
+    }
+    CHECK(check_variants(scatter(DType::kFloat, places, {3, 2, 2, 6}, "add"), 0, 0) == 0);
+    CHECK(check_variants(scatter(DType::kFloat, values<int64_t>(Shape{2, 1}, {1, 0}), {2, 4, 5, 6}), 0, 0) == 0);
     for (const DType t : {DType::kInt8, DType::kFloat, DType::kDouble}) {
         CHECK(check_fast({.op = "Gather",
                           .attrs = {{"axis", int64_t{1}}},

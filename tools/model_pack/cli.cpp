@@ -288,7 +288,7 @@ void add_access(CLI::App& app, AccessOptions& o) {
         ->capture_default_str();
     app.add_option("--name", o.name, "The model must have been packed under this name")->type_name("ID");
     app.add_option("--min-version", o.min_version, "Refuse older versions of the model");
-    app.add_option("--max-memory", o.max_memory, "Limit for weights and activations together")
+    app.add_option("--max-memory", o.max_memory, "Limit for each of weights, their packed forms, and activations")
         ->transform(CLI::AsSizeValue(true))
         ->type_name("SIZE");
     app.add_flag("--aead-only", o.aead_only, "Skip chunk hashes: faster, but a holder of the key could forge");

@@ -106,7 +106,7 @@ void add_sign(CLI::App& root, std::vector<Verb>& verbs) {
         ->type_name("SIGNATURE");
     app->add_option("--signer", o->by, "Public key (PEM) of the one who signs elsewhere")->type_name("PUB");
     app->add_option("--oms-key", o->oms,
-                    "Write an OpenSSF Model Signing bundle for other people's tools, with this P-256 key")
+                    "Write an OpenSSF Model Signing bundle for other people's tools, with this P-256 or P-384 key")
         ->type_name("KEY");
     app->add_option("-o,--output", o->output, "The bundle to write")->type_name("BUNDLE");
     add_json(*app, o->json);

@@ -109,7 +109,7 @@ int run(int argc, char** argv) {
     app.set_version_flag("--version", std::string("model-pack ") + COFFER_VERSION);
     app.footer(
         "Exit codes: 0 ok, 2 usage, 3 input/output, 4 damaged file, 5 key or signature, 6 policy,\n"
-        "7 unsupported, 8 threshold not met, 9 limit or memory, 70 internal error, 130 interrupted.\n"
+        "7 unsupported, 8 onnx-test case not passed, 9 limit or memory, 70 internal error, 130 interrupted.\n"
         "`model-pack VERB --help` tells about a verb.");
     std::vector<Verb> verbs;
     for (AddVerb add : kVerbs) add(app, verbs);

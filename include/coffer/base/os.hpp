@@ -10,6 +10,15 @@
 #include "coffer/base/bytes.hpp"
 #include "coffer/base/error.hpp"
 
+// Its own heap sees the end of each piece, ours would not.
+#if defined(__SANITIZE_ADDRESS__)
+#define COFFER_ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define COFFER_ADDRESS_SANITIZER 1
+#endif
+#endif
+
 namespace coffer::os {
 
 // An open regular file, read by position only. Thread-safe: pread has no cursor.
@@ -81,8 +90,9 @@ void remove_temporaries() noexcept;
 class Pages {
  public:
     // kGuard: an inaccessible page on each side. kHuge: asks for huge pages, also for a last one that is at least
-    // a quarter full. kWipeOnFork: a forked child sees zeros.
-    enum Flags : unsigned { kPlain = 0, kLock = 1, kGuard = 2, kHuge = 4, kWipeOnFork = 8 };
+    // half full. kWipeOnFork: a forked child sees zeros. kWhole: size() becomes all that the pages hold, and a
+    // quarter of the last huge page will do.
+    enum Flags : unsigned { kPlain = 0, kLock = 1, kGuard = 2, kHuge = 4, kWipeOnFork = 8, kWhole = 16 };
     static Result<Pages> allocate(size_t size, unsigned flags);
     Pages() = default;
     Pages(Pages&& other) noexcept;
@@ -92,7 +102,6 @@ class Pages {
     std::byte* data() const { return data_; }
     size_t size() const { return size_; }
     bool locked() const { return locked_; }
-    void take_whole_pages();  // size() becomes all that the pages hold
     void protect_read_only();
     void allow_writing();
     void clear();  // writable again, and zeros
@@ -131,10 +140,10 @@ const char* environment(const char* name);  // nullptr when unset
 // What the CPU has and the system saves the registers of (CPUID and XCR0). On other CPUs than x86 all are false.
 struct CpuFeatures {
     bool sha = false;          // SHA, SSSE3, SSE4.1
-    bool avx2 = false;         // AVX2, FMA, BMI2, F16C
+    bool avx2 = false;         // AVX2, FMA, F16C, BMI1, BMI2, LZCNT, POPCNT
     bool avx512 = false;       // avx2 and AVX-512 F, BW, CD, DQ, VL
     bool avx512_vnni = false;  // avx512 and AVX-512 VNNI
-    bool amx = false;          // AMX tile, int8 and bf16
+    bool amx = false;          // AMX tile, int8 and bf16, AVX-512 BF16
 };
 const CpuFeatures& cpu_features();  // asked once: a virtual machine leaves for its host at each CPUID
 // AMX is there, and the kernel granted this process the tile data (arch_prctl ARCH_REQ_XCOMP_PERM, asked once).

@@ -5,7 +5,7 @@
 
 namespace coffer::ops {
 
-struct ScatterND : MoveOp<ScatterND> {
+struct ScatterND : FastMoveOp<ScatterND> {
     static constexpr AttrSpec attrs[] = {AttrSpec::s("reduction", "none")};
     static constexpr Facts facts{.domain = "",
                                  .name = "ScatterND",
@@ -32,6 +32,7 @@ struct ScatterND : MoveOp<ScatterND> {
         for (int i = length; i < data.rank(); ++i) wanted.push_back(data[i]);
         if (m.shape(2) != wanted) return m.fail("updates ", m.shape(2), ", expected ", wanted);
         COFFER_TRY(start_scatter(m));
+        if (m.planning()) return plan_box(m, how, length);
         if (!m.running()) return {};
         const int64_t row = data.elements(length, data.rank());
         const int64_t tuples = places.elements(0, places.rank() - 1);
@@ -40,6 +41,37 @@ struct ScatterND : MoveOp<ScatterND> {
             scatter_elements(how, m.result(0), at * row, *m.value(2), i * row, row);
         }
         return {};
+    }
+
+ private:
+    // Known indices that count up along each of their axes, as exporters write x[:, 2:5] = y: a box in data.
+    static Status plan_box(MoveContext& m, ScatterReduction how, int length) {
+        const Shape &data = m.shape(0), &places = m.shape(1);
+        const TensorView* indices = m.value(1);
+        if (how != ScatterReduction::kNone || !indices || places.rank() - 1 != length || places.elements() == 0)
+            return m.node().unsupported("not a box");
+        Box box;
+        box.input = 2;
+        const Strides from = m.src_strides(2), to = m.dst_strides(0, data);
+        int64_t corner[kMaxRank];
+        for (int k = 0; k < length; ++k) {
+            COFFER_TRY_ASSIGN(corner[k], index_at(m.node(), *indices, k, data[k]));
+            box.dst_offset += corner[k] * to[static_cast<size_t>(k)];
+        }
+        for (int a = 0; a < data.rank(); ++a) {
+            const auto axis = static_cast<size_t>(a);
+            box.loop(a < length ? places[a] : data[a], from[axis], to[axis]);
+        }
+        int64_t index[kMaxRank] = {};
+        for (int64_t i = 0; i < places.elements(); i += length) {
+            for (int k = 0; k < length; ++k) {
+                const int64_t at = corner[k] + index[k], given = load_int(*indices, i + k);
+                if (at >= data[k] || (given != at && given != at - data[k])) return m.node().unsupported("not a box");
+            }
+            for (int k = length - 1; k >= 0 && ++index[k] == places[k]; --k) index[k] = 0;
+        }
+        COFFER_TRY(m.copy_all(0));
+        return m.copy(box);
     }
 };
 
