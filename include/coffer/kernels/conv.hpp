@@ -8,9 +8,11 @@
 
 namespace coffer::kernels {
 
-// Where the window of an output pixel starts in the input; may lie in the padding.
-struct PixelOrigin {
+// Output pixels side by side in a row: where the window of the first starts in the input, maybe in the padding.
+struct PixelRun {
+    size_t first, count;  // in the block
     ptrdiff_t d, h, w;
+    ptrdiff_t inner_begin, inner_end;  // of the run: windows that do not cross the border sideways
     const float* image;
 };
 
@@ -21,7 +23,8 @@ struct ConvBlock {
     static constexpr size_t kCopySlack = 64;  // whole vectors are copied, over the end of a row of floats
 
     const ConvParams& p;
-    PixelOrigin origin[kMaxBlockRows];
+    PixelRun runs[kMaxBlockRows];
+    size_t run_count = 0;
     const float* rows[kSliceTaps * kMaxBlockRows];
     alignas(64) float border[kMaxBlockRows * kJoinedFloats + kCopySlack];
     size_t count = 0;
@@ -33,10 +36,20 @@ struct ConvBlock {
         auto rest = static_cast<ptrdiff_t>(pixel0);
         ptrdiff_t ow = rest % w.out, oh = (rest /= w.out) % h.out, od = (rest /= h.out) % d.out, n = rest / d.out;
         const ptrdiff_t image_floats = d.in * h.in * w.in * static_cast<ptrdiff_t>(p.channels);
-        for (size_t i = 0; i < count; ++i) {
-            origin[i] = {od * d.stride - d.pad, oh * h.stride - h.pad, ow * w.stride - w.pad,
-                         input + n * image_floats};
-            if (++ow < w.out) continue;
+        const ptrdiff_t window = (w.kernel - 1) * w.dilation + 1;
+        for (size_t i = 0; i < count;) {
+            const auto row_left = static_cast<size_t>(w.out - ow);
+            const size_t size = count - i < row_left ? count - i : row_left;
+            const ptrdiff_t start = ow * w.stride - w.pad;
+            runs[run_count++] = {i,
+                                 size,
+                                 od * d.stride - d.pad,
+                                 oh * h.stride - h.pad,
+                                 start,
+                                 steps(-start, w.stride, size),
+                                 steps(w.in - window + 1 - start, w.stride, size),
+                                 input + n * image_floats};
+            i += size;
             ow = 0;
             if (++oh < h.out) continue;
             oh = 0;
@@ -61,51 +74,90 @@ struct ConvBlock {
     // Bits of the tiles none of whose windows crosses the border sideways.
     uint64_t inner_tiles() const {
         constexpr size_t kTile = tile_of(Arch::id).rows;
-        const ConvAxis& w = p.axes[2];
-        const ptrdiff_t last = w.in - w.kernel;
-        uint64_t bits = 0;
-        for (size_t i = 0; i < count; i += kTile) {
-            bool inner = true;
-            for (size_t r = i; r < i + kTile && r < count; ++r) inner &= origin[r].w >= 0 && origin[r].w <= last;
-            bits |= static_cast<uint64_t>(inner) << (i / kTile);
+        uint64_t bits = ~uint64_t{0};
+        const auto crossing = [&](size_t begin, size_t end) {
+            for (size_t i = begin; i < end; i = (i / kTile + 1) * kTile) bits &= ~(uint64_t{1} << (i / kTile));
+        };
+        for (size_t r = 0; r < run_count; ++r) {
+            const PixelRun& run = runs[r];
+            crossing(run.first, run.first + static_cast<size_t>(run.inner_begin));
+            crossing(run.first + static_cast<size_t>(run.inner_end), run.first + run.count);
         }
         return bits;
     }
 
  private:
+    // How many steps of `stride`, at most `limit`, before `distance` is reached.
+    static ptrdiff_t steps(ptrdiff_t distance, ptrdiff_t stride, size_t limit) {
+        if (distance <= 0) return 0;
+        const ptrdiff_t n = stride == 1 ? distance : (distance + stride - 1) / stride;
+        return n < static_cast<ptrdiff_t>(limit) ? n : static_cast<ptrdiff_t>(limit);
+    }
+
     // Row i becomes the floats of all taps, one after another.
     void gather(size_t tap0, size_t taps) {
-        using V = Batch<Arch, float>;
         const ConvAxis &ad = p.axes[0], &ah = p.axes[1], &aw = p.axes[2];
         const auto channels = static_cast<ptrdiff_t>(p.channels), floats = static_cast<ptrdiff_t>(p.tap_floats);
-        const ptrdiff_t row_floats = aw.in * channels;
-        const auto whole = static_cast<ptrdiff_t>((p.tap_floats + V::size - 1) / V::size * V::size);
-        ptrdiff_t tap_h[kSliceTaps], tap_d[kSliceTaps];
-        for (size_t t = 0; t < taps; ++t) {
-            const auto index = static_cast<ptrdiff_t>(tap0 + t);
-            tap_h[t] = index % ah.kernel * ah.dilation;
-            tap_d[t] = index / ah.kernel * ad.dilation;
-        }
-        for (size_t i = 0; i < count; ++i) {
-            const PixelOrigin& o = origin[i];
-            float* dst = border + i * taps * p.tap_floats;
-            rows[i] = dst;
-            const ptrdiff_t at = o.w * channels;
-            const bool whole_inside = at >= 0 && at + whole <= row_floats;
-            for (size_t t = 0; t < taps; ++t, dst += floats) {
-                const ptrdiff_t h = o.h + tap_h[t], d = o.d + tap_d[t];
+        const ptrdiff_t row_floats = aw.in * channels, step = aw.stride * channels;
+        const RunCopy copy(floats);
+        for (size_t r = 0; r < run_count; ++r) {
+            const PixelRun run = runs[r];
+            const float* tap_row[kSliceTaps];  // nullptr: in the padding
+            for (size_t t = 0; t < taps; ++t) {
+                const auto index = static_cast<ptrdiff_t>(tap0 + t);
+                const ptrdiff_t h = run.h + index % ah.kernel * ah.dilation,
+                                d = run.d + index / ah.kernel * ad.dilation;
                 const bool inside = inside_axis(d, ad) && inside_axis(h, ah);
-                const float* row = inside ? o.image + (d * ah.in + h) * row_floats : nullptr;
-                if (inside && whole_inside) {  // what is too much is overwritten by the next tap
-                    for (ptrdiff_t k = 0; k < whole; k += static_cast<ptrdiff_t>(V::size)) {
-                        V::load_unaligned(row + at + k).store_unaligned(dst + k);
+                tap_row[t] = inside ? run.image + (d * ah.in + h) * row_floats : nullptr;
+            }
+            float* dst = border + run.first * taps * p.tap_floats;
+            ptrdiff_t at = run.w * channels;
+            // What a copy reads and writes too much: of the row, and over the next tap, which is written later.
+            const ptrdiff_t end = steps(row_floats - copy.reads() + 1 - at, step, run.count);
+            const ptrdiff_t inner_end = end < run.inner_end ? end : run.inner_end;
+            for (ptrdiff_t i = 0; i < static_cast<ptrdiff_t>(run.count); ++i, at += step) {
+                rows[run.first + static_cast<size_t>(i)] = dst;
+                const bool inner = i >= run.inner_begin && i < inner_end;
+                for (size_t t = 0; t < taps; ++t, dst += floats) {
+                    const float* const row = tap_row[t];
+                    if (inner) {
+                        copy(dst, row ? row + at : kZeros);
+                    } else {
+                        copy_clipped(dst, row ? row : kZeros, row ? at : row_floats, floats, row_floats);
                     }
-                    continue;
                 }
-                copy_clipped(dst, inside ? row : kZeros, inside ? at : row_floats, floats, row_floats);
             }
         }
     }
+
+    // Copies a few floats, in whole vectors on the side of dst.
+    struct RunCopy {
+        using V = Batch<Arch, float>;
+        explicit RunCopy(ptrdiff_t n) : floats(n), whole((n + kLanes - 1) / kLanes * kLanes) {
+#if defined(__AVX512F__)
+            if constexpr (Arch::avx512) last = first_lanes(static_cast<size_t>(n - (whole - kLanes)));
+#endif
+        }
+        // Floats of src that are touched.
+        ptrdiff_t reads() const {
+            return kMasked ? floats : whole;
+        }
+        void operator()(float* dst, const float* src) const {
+            ptrdiff_t k = 0;
+            for (; k + kLanes < whole; k += kLanes) V::load_unaligned(src + k).store_unaligned(dst + k);
+#if defined(__AVX512F__)
+            if constexpr (Arch::avx512) return _mm512_storeu_ps(dst + k, _mm512_maskz_loadu_ps(last, src + k));
+#endif
+            V::load_unaligned(src + k).store_unaligned(dst + k);
+        }
+
+        static constexpr auto kLanes = static_cast<ptrdiff_t>(V::size);
+        static constexpr bool kMasked = Arch::avx512;
+        ptrdiff_t floats, whole;
+#if defined(__AVX512F__)
+        __mmask16 last = 0;
+#endif
+    };
 
     // dst[k] = row[at + k], 0 where that is outside the row.
     static void copy_clipped(float* dst, const float* row, ptrdiff_t at, ptrdiff_t floats, ptrdiff_t row_floats) {
@@ -133,13 +185,13 @@ struct ConvBlock {
         const ptrdiff_t kw = index % aw.kernel * aw.dilation, kh = index / aw.kernel % ah.kernel * ah.dilation,
                         kd = index / aw.kernel / ah.kernel * ad.dilation;
         const auto channels = static_cast<ptrdiff_t>(p.channels);
-        const float** out = rows + slot * kMaxBlockRows;
-        for (size_t i = 0; i < count; ++i) {
-            const PixelOrigin& o = origin[i];
-            const ptrdiff_t d = o.d + kd, h = o.h + kh, w = o.w + kw;
-            const bool inside = inside_axis(d, ad) & inside_axis(h, ah) & inside_axis(w, aw);
+        for (size_t r = 0; r < run_count; ++r) {
+            const PixelRun& run = runs[r];
+            const ptrdiff_t d = run.d + kd, h = run.h + kh, w = run.w + kw;
+            const bool inside = inside_axis(d, ad) && inside_axis(h, ah);
+            const ptrdiff_t begin = steps(-w, aw.stride, run.count), end = steps(aw.in - w, aw.stride, run.count);
             const ptrdiff_t at = ((d * ah.in + h) * aw.in + w) * channels + static_cast<ptrdiff_t>(first);
-            out[i] = inside ? o.image + at : kZeros;
+            fill(run, slot, inside ? begin : end, end, at, aw.stride * channels);
         }
     }
 
@@ -148,23 +200,38 @@ struct ConvBlock {
         const auto index = static_cast<ptrdiff_t>(tap);
         const ptrdiff_t kh = index % ah.kernel * ah.dilation, kd = index / ah.kernel * ad.dilation;
         const auto channels = static_cast<ptrdiff_t>(p.channels);
-        const ptrdiff_t row_floats = aw.in * channels;
-        for (size_t i = 0; i < count; ++i) {
-            const PixelOrigin& o = origin[i];
-            const ptrdiff_t d = o.d + kd, h = o.h + kh;
-            const float** out = rows + slot * kMaxBlockRows + i;
-            *out = kZeros;
-            if (!inside_axis(d, ad) || !inside_axis(h, ah)) continue;
-            const float* row = o.image + (d * ah.in + h) * row_floats;
-            const ptrdiff_t at = o.w * channels + first;
-            if (at >= 0 && at + floats <= row_floats) {
-                *out = row + at;
-                continue;
-            }
-            float* copy = border + (slot * kMaxBlockRows + i) * floats;
-            copy_clipped(copy, row, at, floats, row_floats);
-            *out = copy;
+        const ptrdiff_t row_floats = aw.in * channels, step = aw.stride * channels;
+        for (size_t r = 0; r < run_count; ++r) {
+            const PixelRun& run = runs[r];
+            const ptrdiff_t d = run.d + kd, h = run.h + kh;
+            const bool inside = inside_axis(d, ad) && inside_axis(h, ah);
+            const ptrdiff_t row_at = (d * ah.in + h) * row_floats, at = run.w * channels + first;
+            fill(run, slot, inside ? run.inner_begin : run.inner_end, run.inner_end, row_at + at, step);
+            if (!inside) continue;
+            const float* row = run.image + row_at;
+            const auto clip = [&](ptrdiff_t begin, ptrdiff_t end) {
+                for (ptrdiff_t i = begin; i < end; ++i) {
+                    const size_t pixel = slot * kMaxBlockRows + run.first + static_cast<size_t>(i);
+                    float* copy = border + pixel * static_cast<size_t>(floats);
+                    copy_clipped(copy, row, at + i * step, floats, row_floats);
+                    rows[pixel] = copy;
+                }
+            };
+            clip(0, run.inner_begin);
+            clip(run.inner_end < run.inner_begin ? run.inner_begin : run.inner_end,
+                 static_cast<ptrdiff_t>(run.count));
         }
+    }
+
+    // Row pointers of a run for one tap: zeros but in [begin, end), where they are `step` apart; the first pixel's
+    // would be `at`.
+    void fill(const PixelRun& run, size_t slot, ptrdiff_t begin, ptrdiff_t end, ptrdiff_t at, ptrdiff_t step) {
+        const float** out = rows + slot * kMaxBlockRows + run.first;
+        const auto count_of = static_cast<ptrdiff_t>(run.count);
+        ptrdiff_t i = 0;
+        for (; i < begin; ++i) out[i] = kZeros;
+        for (; i < end; ++i) out[i] = run.image + (at + i * step);
+        for (; i < count_of; ++i) out[i] = kZeros;
     }
 
     static bool inside_axis(ptrdiff_t at, const ConvAxis& a) {
