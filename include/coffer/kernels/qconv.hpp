@@ -44,10 +44,9 @@ struct QPixelSource {
     }
 
  private:
-    // How many pixels from x on, of at most `rows`, have short kernel rows that lie whole in the image.
+    // How many pixels from x on, of at most `rows`, have kernel rows that lie whole in the image.
     size_t inner_run(size_t x, size_t rows) const {
-        const size_t line = c.kernel[2] * c.group_channels;
-        if (c.dilation[2] != 1 || c.channels != c.group_channels || line > kQShortRun) return 0;
+        if (c.dilation[2] != 1 || c.channels != c.group_channels) return 0;
         const ptrdiff_t x0 = ptrdiff_t(x * c.stride[2]) - c.pad[2],
                         last = ptrdiff_t(c.in[2]) - ptrdiff_t(c.kernel[2]);
         if (x0 < 0 || x0 > last) return 0;
@@ -70,7 +69,7 @@ struct QPixelSource {
                     continue;
                 }
                 const uint8_t* src = image + ((iz * c.in[1] + iy) * c.in[2] + size_t(x0)) * c.channels;
-                qgemm_pack_short<Arch>(dst, stride, src, c.stride[2] * c.channels, line, pixels, c.gemm.flip);
+                qgemm_pack_runs<Arch>(dst, stride, src, c.stride[2] * c.channels, line, pixels, c.gemm.flip);
             }
         }
     }

@@ -33,7 +33,21 @@ template <class Arch>
 inline void qgemm_pack_run(uint8_t* dst, const uint8_t* src, size_t count, uint8_t flip) {
     using Q = QBytes<Arch>;
     if (count >= 16) {
-        for (size_t i = 0; i + 16 <= count; i += 16) Q::copy16(dst + i, src + i, flip);
+        size_t i = 0;
+#if defined(__AVX512BW__)
+        const __m512i flips = _mm512_set1_epi8(static_cast<char>(flip));
+        for (; i + 64 <= count; i += 64)
+            _mm512_storeu_si512(dst + i, _mm512_xor_si512(_mm512_loadu_si512(src + i), flips));
+#endif
+#if defined(__AVX2__)
+        const __m256i half = _mm256_set1_epi8(static_cast<char>(flip));
+        for (; i + 32 <= count; i += 32) {
+            const auto* from = reinterpret_cast<const __m256i*>(src + i);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(dst + i),
+                                _mm256_xor_si256(_mm256_loadu_si256(from), half));
+        }
+#endif
+        for (; i + 16 <= count; i += 16) Q::copy16(dst + i, src + i, flip);
         if (count % 16 != 0) Q::copy16(dst + count - 16, src + count - 16, flip);
         return;
     }
@@ -47,22 +61,21 @@ inline void qgemm_pack_run(uint8_t* dst, const uint8_t* src, size_t count, uint8
     }
     for (size_t i = 0; i < count; ++i) dst[i] = src[i] ^ flip;
 }
-// Runs of at most kQShortRun values, `pixels` times: dst and src move on by their steps.
-inline constexpr size_t kQShortRun = 32;
+// Such runs, `pixels` times: dst and src move on by their steps.
 template <class Arch, class A>
-void qgemm_pack_short(A* dst, size_t dst_step, const uint8_t* src, size_t src_step, size_t count, size_t pixels,
-                      uint8_t flip) {
-    for (size_t i = 0; i < pixels; ++i, dst += dst_step, src += src_step) {
+void qgemm_pack_runs(A* dst, size_t dst_step, const uint8_t* src, size_t src_step, size_t count, size_t pixels,
+                     uint8_t flip) {
+    size_t i = 0;
 #if defined(__AVX512BW__)
-        if constexpr (sizeof(A) == 1) {
-            const auto lanes = static_cast<__mmask32>(~uint32_t{0} >> (kQShortRun - count));
+    if constexpr (sizeof(A) == 1) {
+        const auto lanes = static_cast<__mmask32>(count < 32 ? ~uint32_t{0} >> (32 - count) : ~uint32_t{0});
+        for (; i < pixels && count <= 32; ++i, dst += dst_step, src += src_step) {
             const __m256i bytes = _mm256_maskz_loadu_epi8(lanes, src);
             _mm256_mask_storeu_epi8(dst, lanes, _mm256_xor_si256(bytes, _mm256_set1_epi8(static_cast<char>(flip))));
-            continue;
         }
-#endif
-        qgemm_pack_run<Arch>(dst, src, count, flip);
     }
+#endif
+    for (; i < pixels; ++i, dst += dst_step, src += src_step) qgemm_pack_run<Arch>(dst, src, count, flip);
 }
 template <class A>
 static inline void qgemm_fill(A* dst, size_t count, A value) {
