@@ -73,6 +73,7 @@ CAUSES = {
         *each(OPENING, "noise"), *each(OPENING, "noise", ""), *each(OPENING[:4], "model.onnx", "")[:3], *each(READING, "noise"), "pack noise -o x.coffer --unprotected", "trust show noise",
         "trust sign noise --sign root.key", "trust update noise --trust-store seen",
         "licence check l.licence --model-file noise", "verify m.coffer --bundle noise", "verify m.coffer --grant noise --key me.key " + VENDOR,
+        *["%s m.coffer --grant noise " % v + VENDOR for v in ("inspect", "verify")],
         "run m.coffer --input bytes=@noise " + ACCESS, "trust new --from noise -o x.trust"],
     "a file that is no licence": [
         "licence show noise", "licence check noise --model-file m.coffer",
@@ -86,7 +87,7 @@ CAUSES = {
         "verify m.coffer --key raw:me.key " + VENDOR, "recipients add m.coffer --to vendor.pub " + ACCESS,
         "licence issue --product-key raw:me.key --to me.pub --sign licensor.key --product P --model t -o x",
         "pack model.onnx -o x.coffer --name n --model-version 1 --encrypt-to raw:me.key --sign vendor.key"],
-    "nobody is trusted, or too few who are signed": [
+    "nobody is trusted, or too few of the trusted signed": [
         *each(OPENING, "m.coffer", ME), *each(OPENING, "m.coffer", ME + " --trust stranger.pub"),
         "verify m.coffer", "verify m.coffer --trust vendor.pub --trust stranger.pub --threshold 2",
         "verify m.coffer --bundle unsigned.trust", "trust init --bundle unsigned.trust --trust-store new",
@@ -104,8 +105,7 @@ CAUSES = {
     "a model of another name": each(OPENING, "m.coffer", ACCESS + " --name com.acme.other"),
     "a model or bundle that expired": each(OPENING, "expired.coffer"),
     "a model, licence or key that was revoked": each(OPENING, "m.coffer", ME + " --bundle 2.trust"),
-    "a model packed with `--unprotected`, without `--allow-unprotected`, once enough are trusted who signed it, or with "
-    "`--allow-unsigned`": each(
+    "a model packed with `--unprotected`, opened without `--allow-unprotected`; signatures are judged first": each(
         [c for c in OPENING if "--from" not in c], "clear.coffer", ME + " --allow-unsigned"),
     "no licence that permits it": [
         *each(OPENING[:5], "licensed.coffer"), *each(OPENING[:5], "licensed.coffer", ACCESS + " --trust-licensor licensor.pub"),

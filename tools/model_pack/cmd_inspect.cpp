@@ -105,9 +105,9 @@ Result<int> inspect(const InspectOptions& o) {
             result["payload_sha256"] = hex(loaded.payload_sha256);
             result["verified"] = !loaded.facts.signers.empty();
         } else {
-            COFFER_TRY_ASSIGN(const trust::Policy policy, make_policy(o.access));
+            COFFER_TRY_ASSIGN(const Access access, Access::create(o.access));
             COFFER_TRY_ASSIGN(const container::Facts checked,
-                              named(o.file, container::verify(container::Source::file(o.file), policy)));
+                              named(o.file, container::verify(container::Source::file(o.file), access.policy)));
             result["verified"] = !checked.signers.empty();
         }
     }

@@ -176,8 +176,8 @@ Result<int> grant(const RecipientOptions& o) {
     return kOk;
 }
 
-void add_to(CLI::App& app, RecipientOptions& o) {
-    app.add_option("--to", o.to, "Recipient: age1..., a file of them, 'password', or raw:FILE; may be repeated")
+void add_to(CLI::App& app, RecipientOptions& o, const char* kinds) {
+    app.add_option("--to", o.to, std::string("Recipient as for `pack --encrypt-to`") + kinds + "; may be repeated")
         ->type_name("R")
         ->required();
 }
@@ -212,7 +212,7 @@ void add_recipients_verbs(CLI::App& root, std::vector<Verb>& verbs) {
 
     constexpr const char* kFrom = "A recipient as for --to, or the beginning of an id (8 digits or more)";
     const auto [more, more_options] = add("add", "Let others open the file too; the model is not encrypted again");
-    add_to(*more, *more_options);
+    add_to(*more, *more_options, "");
     more->footer(
         "Needs a key that opens the file. Signature and content stay as they are.\n\n"
         "Example:\n"
@@ -227,7 +227,7 @@ void add_recipients_verbs(CLI::App& root, std::vector<Verb>& verbs) {
         "  model-pack recipients remove net.coffer --key mine.key --trust vendor.pem --from 1f9ac3d2");
 
     const auto [turn, turn_options] = add("rotate", "Put recipients in the place of one, of some, or of all");
-    add_to(*turn, *turn_options);
+    add_to(*turn, *turn_options, "");
     auto* from = turn->add_option("--from", turn_options->from, kFrom)->type_name("R|ID");
     turn->add_flag("--all", turn_options->all, "Replace everybody")->excludes(from);
     turn->footer(
@@ -240,7 +240,7 @@ void add_grant(CLI::App& root, std::vector<Verb>& verbs) {
     auto* app = root.add_subcommand("grant", "Let someone open a file through a small file of its own");
     auto o = std::make_shared<RecipientOptions>();
     app->add_option("FILE", o->file, "A .coffer file")->required();
-    add_to(*app, *o);
+    add_to(*app, *o, ", but no password");
     app->add_option("-o,--output", o->output, "The grant to write")->type_name("G")->required();
     add_access(*app, o->access);
     add_sign_slots(*app, *o);
