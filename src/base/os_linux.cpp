@@ -452,6 +452,11 @@ void Pages::overwrite() {
     if (data_ != nullptr && !read_only_) wipe_pages(data_, span_);
 }
 
+void Pages::wipe(size_t offset, size_t size) {
+    allow_writing();
+    if (data_ != nullptr && !read_only_) os::wipe(data_ + offset, size);
+}
+
 void Pages::clear() {
     overwrite();
     // What was swapped out, or cannot be written to, is dropped; locked pages were all there to be overwritten.

@@ -232,13 +232,13 @@ void Payload::allow_writing() {
 
 void Payload::discard(uint64_t offset, uint64_t nbytes) {
     const std::lock_guard lock(mutex_);
-    pages_.allow_writing();
     // A page that also holds spare bytes stays, but not what it held.
     const size_t begin = static_cast<size_t>(offset), size = std::min<size_t>(nbytes, bytes().size() - begin);
     if (begin + size == bytes().size()) {
         const size_t last = std::min(size, kLargestPage);
-        os::wipe(pages_.data() + begin + size - last, last);
+        pages_.wipe(begin + size - last, last);
     }
+    pages_.allow_writing();
     pages_.discard(begin, size);
 }
 

@@ -405,6 +405,14 @@ Status Executor::run(std::span<const Value> inputs, std::span<const TensorView> 
                      std::vector<Value>* outputs) {
     COFFER_TRY(check_count(inputs.size()));
     COFFER_TRY(check_time());  // a graph may have no steps that would
+    // What a subgraph captures may hold on to the arena of another plan.
+    struct Captures {
+        Executor& executor;
+        ~Captures() {
+            if (executor.index_ == 0) return;
+            for (graph::ValueId id : executor.graph_.inputs) executor.values_[id] = {};
+        }
+    } const captures{*this};
     types_.resize(inputs.size());
     for (size_t i = 0; i < inputs.size(); ++i) {
         types_[i] = type_of(inputs[i]);
@@ -426,11 +434,7 @@ Status Executor::run(std::span<const Value> inputs, std::span<const TensorView> 
         COFFER_TRY(run_dynamic(*stage));
         COFFER_TRY_ASSIGN(stage, next_stage(*stage));
     }
-    Status status = collect(*stage, buffers, outputs);
-    if (index_ != 0) {  // what was captured may hold on to the arena of another plan
-        for (graph::ValueId id : graph_.inputs) values_[id] = {};
-    }
-    return status;
+    return collect(*stage, buffers, outputs);
 }
 
 Executors::Executors(ExecutionContext* context) : context_(context), executors_(context->model->graphs.size()) {}

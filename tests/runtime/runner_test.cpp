@@ -165,6 +165,28 @@ TEST_CASE("outputs are the same in the runner's memory and in the caller's") {
     }
 }
 
+TEST_CASE("a box is written into an activation where it lies") {
+    Builder b;
+    const auto x = b.input("x", type(DType::kFloat, {6, 50}));
+    const auto rows = b.constant("rows", Tensor::of<int64_t>(std::vector<int64_t>{2, 3}));
+    const auto places = b.node("Unsqueeze", {rows, b.constant("axis", Tensor::of<int64_t>(std::vector<int64_t>{1}))});
+    const auto first = b.node("Slice", {x, b.constant("b", Tensor::of<int64_t>(std::vector<int64_t>{0})),
+                                        b.constant("e", Tensor::of<int64_t>(std::vector<int64_t>{2}))});
+    const auto y = b.node("ScatterND", {b.node("Neg", {x}), places, b.node("Abs", {first})});
+    b.output(b.node("Neg", {y}), "y", type(DType::kFloat, {6, 50}));
+    const auto runner = runner_of(b.build());
+    for (uint32_t seed : {1u, 2u}) {
+        const Tensor input = noise({6, 50}, seed);
+        REQUIRE(runner->bind_input(0, Value(input)));
+        REQUIRE(runner->run());
+        const auto out = floats(runner->output(0));
+        for (size_t i = 0; i < 300; ++i) {
+            const bool written = i / 50 == 2 || i / 50 == 3;
+            CHECK(out[i] == (written ? -std::fabs(input.span<float>()[i - 100]) : input.span<float>()[i]));
+        }
+    }
+}
+
 TEST_CASE("shapes may change from run to run") {
     const auto runner = runner_of(small_cnn().build());
     std::vector<float> one;

@@ -104,7 +104,8 @@ class Pages {
     bool locked() const { return locked_; }
     void protect_read_only();
     void allow_writing();
-    void clear();  // writable again, and zeros
+    void clear();                           // writable again, and zeros
+    void wipe(size_t offset, size_t size);  // as clear(), a part
     // Huge pages where they fit into [offset, offset+size), which will soon be written from end to end.
     void prefer_huge(size_t offset, size_t size);
     // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped; kLock does not hold for
