@@ -443,8 +443,9 @@ void Pages::protect_read_only() {
     if (data_ != nullptr && ::mprotect(data_, span_, PROT_READ) == 0) read_only_ = true;
 }
 
-void Pages::allow_writing() {
+bool Pages::allow_writing() {
     if (read_only_) read_only_ = ::mprotect(data_, span_, PROT_READ | PROT_WRITE) != 0;
+    return !read_only_;
 }
 
 void Pages::overwrite() {

@@ -153,7 +153,7 @@ Status Payload::load(uint64_t offset, uint64_t nbytes, const ParallelFor& parall
         i = std::max(end, i + 1);
     }
     if (runs.empty()) return {};
-    pages_.allow_writing();
+    if (!pages_.allow_writing()) return error(Code::kOutOfMemory, "the system keeps the weights read-only");
     Status status = for_each_run(runs, parallel, [&](const Run& run) { return open_run(run.first, run.last); });
     if (!status.ok()) {
         keep_failure(status.error());
@@ -225,9 +225,9 @@ void Payload::seal_memory() {
     pages_.protect_read_only();
 }
 
-void Payload::allow_writing() {
+bool Payload::allow_writing() {
     const std::lock_guard lock(mutex_);
-    pages_.allow_writing();
+    return pages_.allow_writing();
 }
 
 void Payload::discard(uint64_t offset, uint64_t nbytes) {
@@ -238,7 +238,7 @@ void Payload::discard(uint64_t offset, uint64_t nbytes) {
         const size_t last = std::min(size, kLargestPage);
         pages_.wipe(begin + size - last, last);
     }
-    pages_.allow_writing();
+    (void)pages_.allow_writing();
     pages_.discard(begin, size);
 }
 

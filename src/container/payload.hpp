@@ -79,7 +79,7 @@ class Payload {
     // Pages become read-only, until the next load() or change of them. Bytes of
     // open chunks are the caller's to overwrite: no load() writes them again.
     void seal_memory();
-    void allow_writing();
+    bool allow_writing();  // false: the system refuses
     // Gives the pages that lie wholly in the range back to the system, wiped.
     void discard(uint64_t offset, uint64_t nbytes);
     bool locked() const { return pages_.locked(); }

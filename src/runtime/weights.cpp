@@ -22,6 +22,10 @@ void* pointer(uintptr_t address) {
     return reinterpret_cast<void*>(address);
 }
 
+Error read_only() {
+    return error(Code::kOutOfMemory, "the system keeps the weights read-only");
+}
+
 size_t element_bytes(const container::TensorRecord& record) {
     return TensorView{nullptr, record.dtype, record.shape}.nbytes();
 }
@@ -128,10 +132,13 @@ Status WeightStore::fetch(const TensorView& view, Constant& constant) {
         return restore(view, constant);
     }
     COFFER_TRY_ASSIGN(const container::TensorRecord record, open_chunks(view, constant));
-    constant.state = Constant::kOpen;
-    if (!constant.narrow) return {};
+    if (!constant.narrow) {
+        constant.state = Constant::kOpen;
+        return {};
+    }
     os::Pages& pages = *home_.decoded.pages;
-    pages.allow_writing();
+    if (!pages.allow_writing()) return read_only();
+    constant.state = Constant::kOpen;
     pages.prefer_huge(static_cast<size_t>(constant.data - pages.data()), constant.nbytes);
     container::PayloadAccess access;
     access.drop = [&](uint64_t offset, uint64_t nbytes) { home_.payload->discard(offset, nbytes); };
@@ -203,18 +210,16 @@ Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
         if (room < size || (best != free_.end() && room >= best->second - best->first)) continue;
         if (where == kAnywhere || block_of(pointer(range->first))) best = range;
     }
-    if (best != free_.end()) {
+    if (best != free_.end() && allow_writing(pointer(best->first))) {
         auto* const data = static_cast<std::byte*>(pointer(best->first));
         const uintptr_t rest = best->first + size, end = best->second;
         free_.erase(best);
         if (rest < end) free_.emplace(rest, end);
-        allow_writing(data);
         return data;
     }
-    if (where == kAnywhere && spare_.size() >= size) {
+    if (where == kAnywhere && spare_.size() >= size && home_.payload->allow_writing()) {
         std::byte* const data = spare_.data();
         spare_ = spare_.subspan(size);
-        home_.payload->allow_writing();
         return data;
     }
     // A large restored tensor has a block of its own, which goes with it.
@@ -231,7 +236,7 @@ Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
         COFFER_TRY_ASSIGN(os::Pages pages, allocate_pages(alone ? size : std::max(size, wanted)));
         block = blocks_.insert(blocks_.end(), Block{std::move(pages), 0});
     }
-    block->pages.allow_writing();
+    if (!block->pages.allow_writing()) return read_only();
     std::byte* data = block->pages.data() + block->used;
     block->used += size;
     return data;
@@ -316,9 +321,9 @@ std::pair<os::Pages*, Bytes> WeightStore::arena_of(const void* data) {
     return {pages, Bytes(pages->data(), pages->size())};
 }
 
-void WeightStore::allow_writing(const void* data) {
-    if (os::Pages* const pages = arena_of(data).first) return pages->allow_writing();
-    home_.payload->allow_writing();
+bool WeightStore::allow_writing(const void* data) {
+    os::Pages* const pages = arena_of(data).first;
+    return pages ? pages->allow_writing() : home_.payload->allow_writing();
 }
 
 // Nobody needs these bytes, nor the zeros up to the next tensor.

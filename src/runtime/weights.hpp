@@ -112,7 +112,7 @@ class WeightStore {
     Status restore(const TensorView& view, Constant& constant);
     Block* block_of(const void* data);
     std::pair<os::Pages*, Bytes> arena_of(const void* data);
-    void allow_writing(const void* data);
+    bool allow_writing(const void* data);
     void vacate(const std::byte* data, size_t bytes);
     bool take_back(const TensorView& view, Constant& constant);
     void give_back();

@@ -88,7 +88,7 @@ TEST_CASE("the key is let go with the last chunk, and bytes can be given back an
     CHECK(all_zero(p.payload->bytes().subspan(4096, 8192)));
     CHECK(std::ranges::equal(p.payload->bytes().first(4096), Bytes(all).first(4096)));
     CHECK(std::ranges::equal(p.payload->bytes().subspan(12288), Bytes(all).subspan(12288)));
-    p.payload->allow_writing();
+    REQUIRE(p.payload->allow_writing());
     std::ranges::copy(Bytes(all).subspan(4096, 8192), p.payload->bytes().begin() + 4096);
     CHECK(std::ranges::equal(p.payload->bytes(), all));
     CHECK(p.payload->holds(p.payload->bytes().data()));

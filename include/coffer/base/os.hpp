@@ -103,7 +103,7 @@ class Pages {
     size_t size() const { return size_; }
     bool locked() const { return locked_; }
     void protect_read_only();
-    void allow_writing();
+    bool allow_writing();                   // false: the system refuses, they stay read-only
     void clear();                           // writable again, and zeros
     void wipe(size_t offset, size_t size);  // as clear(), a part
     // Huge pages where they fit into [offset, offset+size), which will soon be written from end to end.
