@@ -420,14 +420,15 @@ void cold_rows(const Bench& b, const std::vector<Case>& cases, Report& report) {
             return run({b.program("load_cold"), b.path(c.name + ".coffer"), b.path("key"), b.path("signer.pem"),
                         b.path(c.name + ".feed"), "full", warm});
         };
-        std::vector<double> total;
+        std::vector<double> totals, nets;
         for (int i = 0; i < b.rounds; ++i) {
-            const std::vector<double> n = numbers(once("0").output);  // reading the inputs does not count
-            total.push_back((n.at(0) + n.at(2) + n.at(3) + n.at(4)) / 1e6);
+            const std::vector<double> n = numbers(once("5").output);  // reading the inputs does not count
+            totals.push_back((n.at(0) + n.at(2) + n.at(3) + n.at(4)) / 1e6);
+            nets.push_back(totals.back() - n.at(5) / 1e6);  // the fastest warm run of the same process
         }
-        const double warm = numbers(once("5").output).at(5) / 1e6, net = median(total) - warm;
+        const double net = median(nets);
         report.add(c.name + text(" (%.2f MB)", static_cast<double>(c.written.file_size) / kMB),
-                   text("%.1f ms, without inference %.1f", median(total), net), "<= 10 ms without inference",
+                   text("%.1f ms, without inference %.1f", median(totals), net), "<= 10 ms without inference",
                    net <= 10);
     }
 }
