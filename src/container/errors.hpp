@@ -14,6 +14,11 @@ inline Error not_authentic(Detail detail) {
     return Error(Code::kAuth, detail, std::string(kNotAuthentic));
 }
 
+// Not the file's fault: mprotect was refused.
+inline Error weights_read_only() {
+    return error(Code::kOutOfMemory, "the system keeps the weights read-only");
+}
+
 template <class... Parts>
 Error format_error(const Parts&... parts) {
     return error(Code::kFormat, Detail::kFormat, parts...);

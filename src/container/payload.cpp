@@ -153,7 +153,7 @@ Status Payload::load(uint64_t offset, uint64_t nbytes, const ParallelFor& parall
         i = std::max(end, i + 1);
     }
     if (runs.empty()) return {};
-    if (!pages_.allow_writing()) return error(Code::kOutOfMemory, "the system keeps the weights read-only");
+    if (!pages_.allow_writing()) return weights_read_only();
     Status status = for_each_run(runs, parallel, [&](const Run& run) { return open_run(run.first, run.last); });
     if (!status.ok()) {
         keep_failure(status.error());

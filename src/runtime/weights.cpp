@@ -5,6 +5,7 @@
 
 #include "coffer/base/checked.hpp"
 #include "coffer/ops/op.hpp"
+#include "container/errors.hpp"
 #include "container/manifest.hpp"
 
 namespace coffer::runtime {
@@ -20,10 +21,6 @@ uintptr_t address(const void* data) {
 }
 void* pointer(uintptr_t address) {
     return reinterpret_cast<void*>(address);
-}
-
-Error read_only() {
-    return error(Code::kOutOfMemory, "the system keeps the weights read-only");
 }
 
 size_t element_bytes(const container::TensorRecord& record) {
@@ -137,7 +134,7 @@ Status WeightStore::fetch(const TensorView& view, Constant& constant) {
         return {};
     }
     os::Pages& pages = *home_.decoded.pages;
-    if (!pages.allow_writing()) return read_only();
+    if (!pages.allow_writing()) return container::weights_read_only();
     constant.state = Constant::kOpen;
     pages.prefer_huge(static_cast<size_t>(constant.data - pages.data()), constant.nbytes);
     container::PayloadAccess access;
@@ -236,7 +233,7 @@ Result<std::byte*> WeightStore::allocate(size_t bytes, Where where) {
         COFFER_TRY_ASSIGN(os::Pages pages, allocate_pages(alone ? size : std::max(size, wanted)));
         block = blocks_.insert(blocks_.end(), Block{std::move(pages), 0});
     }
-    if (!block->pages.allow_writing()) return read_only();
+    if (!block->pages.allow_writing()) return container::weights_read_only();
     std::byte* data = block->pages.data() + block->used;
     block->used += size;
     return data;

@@ -105,7 +105,7 @@ class Pages {
     void protect_read_only();
     bool allow_writing();                   // false: the system refuses, they stay read-only
     void clear();                           // writable again, and zeros
-    void wipe(size_t offset, size_t size);  // as clear(), a part
+    void wipe(size_t offset, size_t size);  // zeros, unless the system keeps them read-only
     // Huge pages where they fit into [offset, offset+size), which will soon be written from end to end.
     void prefer_huge(size_t offset, size_t size);
     // Gives the pages that lie wholly in [offset, offset+size) back to the system, wiped; kLock does not hold for

@@ -195,13 +195,10 @@ struct Operand {
 };
 
 // Tells apart packings of one tensor: a name, and the numbers it depends on. It is compared, never shown.
-inline std::string form_of(std::string_view name, std::span<const size_t> numbers) {
-    std::string form;
-    form.reserve(name.size() + numbers.size_bytes() + 64);  // the shape follows
-    return form.append(name).append(reinterpret_cast<const char*>(numbers.data()), numbers.size_bytes());
-}
 inline std::string form_of(std::string_view name, std::initializer_list<size_t> numbers) {
-    return form_of(name, std::span(numbers.begin(), numbers.size()));
+    std::string form;
+    form.reserve(name.size() + numbers.size() * sizeof(size_t) + 64);  // the shape follows
+    return form.append(name).append(reinterpret_cast<const char*>(numbers.begin()), numbers.size() * sizeof(size_t));
 }
 
 // A variant's plan() sees concrete types, layouts and constants, and emits steps. It runs once per shape
